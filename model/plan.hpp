@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/ids.hpp"
+
+namespace berth::model {
+
+/// One bounded score of a chosen host, with the name of the rule that gave it.
+struct score_part {
+  std::string rule;
+  std::int32_t points = 0; ///< 0..1000
+  std::string reason;
+
+  friend bool operator==(const score_part&, const score_part&) = default;
+};
+
+/// Where a server goes: every device on one host.
+struct placement {
+  host_id host;
+  std::vector<device_id> devices; ///< in the order of the request, then of the unit
+  std::vector<score_part> scores; ///< filled on request only (explain)
+
+  friend bool operator==(const placement&, const placement&) = default;
+};
+
+/// How far one host missed one rule.
+struct shortfall {
+  std::int64_t used = 0;
+  std::int64_t requested = 0;
+  std::int64_t capacity = 0;
+  std::string text; ///< one sentence naming the thing, e.g. `2 of 4 GPUs free`
+
+  friend bool operator==(const shortfall&, const shortfall&) = default;
+};
+
+/// What one hard rule did to the candidates.
+struct rule_verdict {
+  std::string rule;                ///< e.g. `cpu`, `devices`, `host_enabled`
+  std::int64_t hosts_excluded = 0; ///< hosts whose first failing rule this was
+  std::optional<host_id> nearest;  ///< the host that missed it by least
+  std::string nearest_name;
+  shortfall miss; ///< of the nearest host
+
+  friend bool operator==(const rule_verdict&, const rule_verdict&) = default;
+};
+
+/// A change of the request (or of the cluster) that was verified to make it fit.
+struct suggestion {
+  std::string change; ///< e.g. `2 GPUs instead of 4`, `any A100 instead of H100`
+  host_id host;       ///< where it would then go
+  std::string host_name;
+
+  friend bool operator==(const suggestion&, const suggestion&) = default;
+};
+
+/// Why no host can take a request. A result, not an error.
+struct refusal {
+  std::int64_t hosts_considered = 0;
+  std::vector<rule_verdict> rules; ///< in the order of the pipeline; only rules that excluded hosts
+  std::vector<suggestion> suggestions; ///< smallest change first; filled on request only (explain)
+
+  friend bool operator==(const refusal&, const refusal&) = default;
+};
+
+using decision = std::variant<placement, refusal>;
+
+/// One sentence for a status line: `no host fits: 3 lack devices, 1 is disabled`.
+[[nodiscard]] std::string summary(const refusal& why);
+
+} // namespace berth::model

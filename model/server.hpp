@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/device.hpp"
+#include "model/failure.hpp"
+#include "model/ids.hpp"
+#include "model/plan.hpp"
+#include "model/request.hpp"
+#include "model/time.hpp"
+
+namespace berth::model {
+
+/// Status words of Cloudpods; `ready` = powered off.
+enum class server_status : std::uint8_t {
+  init,
+  scheduling,
+  sched_fail,
+  deploying,
+  deploy_fail,
+  ready,
+  starting,
+  running,
+  stopping,
+  start_fail,
+  dev_fail,
+  deleting,
+  unknown,
+};
+[[nodiscard]] std::string_view to_string(server_status status);
+[[nodiscard]] std::optional<server_status> parse_server_status(std::string_view text);
+
+enum class firmware : std::uint8_t { bios, uefi };
+[[nodiscard]] std::string_view to_string(firmware kind);
+[[nodiscard]] std::optional<firmware> parse_firmware(std::string_view text);
+
+struct disk_spec {
+  std::int64_t size_mib = 0; ///< > 0
+  std::string image;         ///< backing image's name; empty = blank
+
+  friend bool operator==(const disk_spec&, const disk_spec&) = default;
+};
+
+/// What a user asks for. Validated by `validate(server_spec)`.
+struct server_spec {
+  std::string name; ///< 1..128 characters [A-Za-z0-9._-], unique among servers
+  std::string project = "default";
+  std::string hypervisor = "kvm";
+  std::int64_t vcpus = 1;
+  std::int64_t memory_mib = 1024;
+  std::vector<disk_spec> disks;
+  std::vector<std::string> networks;
+  firmware boot = firmware::bios;
+  std::string os = "linux"; ///< `linux` or `windows`
+  std::vector<device_request> devices;
+  topology_wishes topology;
+  tag_wishes tags;
+  std::string anti_affinity_group;
+  std::optional<host_id> host;
+  std::optional<host_id> preferred_host;
+  bool auto_start = false;
+  std::map<std::string, std::string> metadata; ///< the user's own
+
+  friend bool operator==(const server_spec&, const server_spec&) = default;
+};
+
+[[nodiscard]] resources amount_of(const server_spec& spec);
+[[nodiscard]] placement_request to_placement_request(server_id id, const server_spec& spec);
+/// Checks every bound of the specification; the failure names the field and what would be right.
+[[nodiscard]] result<void> validate(const server_spec& spec);
+
+/// A device given to a server.
+struct attachment {
+  device_id device;
+  device_epoch epoch = 0;
+  dev_type type = dev_type::gpu_hpc; ///< as it was when attached or last updated
+
+  friend bool operator==(const attachment&, const attachment&) = default;
+};
+
+enum class power : std::uint8_t { off, on };
+
+/// A server as the controller knows it.
+struct server_record {
+  server_id id;
+  server_spec spec;
+  server_status status = server_status::init;
+  std::string status_reason; ///< why sched_fail, deploy_fail, start_fail, dev_fail, unknown
+  power desired_power = power::off;
+  std::optional<host_id> host;
+  std::vector<attachment> attachments;
+  std::optional<refusal> why_refused; ///< stored with a sched_fail server
+  timestamp created_at{};
+  timestamp updated_at{};
+  /// Bumped by restart: the host power-cycles when it sees a higher number than it has done.
+  std::uint32_t restarts = 0;
+  bool deleting = false;
+  sequence_number created = 0; ///< of the event that created it
+
+  friend bool operator==(const server_record&, const server_record&) = default;
+};
+
+} // namespace berth::model

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/device.hpp"
+#include "model/host.hpp"
+#include "model/ids.hpp"
+#include "model/resources.hpp"
+
+namespace berth::scheduler {
+
+// How an inventory is kept current. The owner of the truth (control/) publishes these in order;
+// applying the same updates to the same inventory gives the same inventory. All are level-triggered
+// or keyed, so one may come twice.
+
+/// A host appeared or anything about it or its set of devices changed. `devices` is all of them.
+struct host_changed {
+  model::host_record host;
+  std::vector<model::device_record> devices;
+};
+
+/// A host is gone, with its devices and its servers' allocations.
+struct host_gone {
+  model::host_id host;
+};
+
+/// One device of a known host changed (state, owner, settings).
+struct device_changed {
+  model::device_record device;
+};
+
+/// A server takes part of a host. A second one for the same server replaces the first.
+struct server_allocated {
+  model::server_id server;
+  model::host_id host;
+  model::resources amount;
+  std::vector<model::device_id>
+      devices; ///< become unavailable, until a device_changed says otherwise
+  std::string anti_affinity_group;
+};
+
+/// The server takes nothing any more. Its devices stay unavailable until a device_changed says
+/// otherwise.
+struct server_released {
+  model::server_id server;
+};
+
+using inventory_update =
+    std::variant<host_changed, host_gone, device_changed, server_allocated, server_released>;
+
+} // namespace berth::scheduler

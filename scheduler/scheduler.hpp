@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/command.hpp"
+#include "model/plan.hpp"
+#include "model/request.hpp"
+#include "model/resources.hpp"
+#include "scheduler/inventory_update.hpp"
+
+namespace berth::scheduler {
+
+/// What is where: hosts, devices, allocations, indexed for placement. Owned by one thread; no
+/// clock, no dice. The control machines hold one as the truth, every scheduler actor one as a
+/// replica.
+class inventory {
+public:
+  inventory();
+  ~inventory();
+  inventory(inventory&&) noexcept;
+  inventory& operator=(inventory&&) noexcept;
+
+  /// An update about an unknown host or server is ignored (the updates of one truth never contain
+  /// one).
+  void apply(const inventory_update& update);
+
+  /// Totals of one host under the reserve formula (CLOUDPODS.md section 2.2), for host_row; nullopt
+  /// = unknown host.
+  struct host_totals {
+    model::resources used;
+    model::resources gpu_reserved;
+    model::resources free;         ///< for ordinary servers
+    model::resources free_for_gpu; ///< for servers with devices
+    std::int32_t devices = 0;
+    std::int32_t devices_free = 0;
+    std::int32_t servers = 0;
+  };
+  [[nodiscard]] std::optional<host_totals> totals(model::host_id host) const;
+  [[nodiscard]] std::size_t host_count() const;
+
+  struct impl;
+  [[nodiscard]] const impl& internals() const { return *impl_; }
+  [[nodiscard]] impl& internals() { return *impl_; }
+
+private:
+  std::unique_ptr<impl> impl_;
+};
+
+/// How a plan is made. Policies are added by name (scheduler/policies.hpp).
+struct options {
+  std::string policy = "best-fit";
+};
+
+/// Decides where a request goes. Deterministic: ties end at the host's id. A refusal names, per
+/// hard rule, how many hosts it excluded first and which missed by least. Fast: no scores, no
+/// suggestions.
+[[nodiscard]] model::decision plan(const inventory& world, const model::placement_request& request,
+                                   const options& how = {});
+
+/// The same decision with everything a person wants to read: scores of the chosen host, suggestions
+/// for a refusal (each verified by planning it).
+[[nodiscard]] model::decision
+explain(const inventory& world, const model::placement_request& request, const options& how = {});
+
+/// Re-checks a plan against `world`: nullopt = it stands; else the first hard rule it breaks, with
+/// the shortfall. The referee of optimistic plans.
+[[nodiscard]] std::optional<model::rule_verdict> check(const inventory& world,
+                                                       const model::placement_request& request,
+                                                       const model::placement& where);
+
+/// How many servers of this shape could be placed one after another, at most `limit`, and where.
+[[nodiscard]] model::forecast forecast(const inventory& world,
+                                       const model::placement_request& shape, std::int32_t limit,
+                                       const options& how = {});
+
+} // namespace berth::scheduler

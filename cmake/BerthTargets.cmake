@@ -24,7 +24,8 @@ function(berth_add_module)
   add_library(berth::${M_NAME} ALIAS berth_${M_NAME})
   target_sources(berth_${M_NAME}
     PRIVATE ${M_SRCS}
-    PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR} FILES ${M_HDRS})
+    PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${M_HDRS})
+  target_include_directories(berth_${M_NAME} PUBLIC ${PROJECT_BINARY_DIR}) # generated headers
   target_link_libraries(berth_${M_NAME} PUBLIC berth_settings ${M_DEPS} PRIVATE ${M_PRIVATE_DEPS})
   set_target_properties(berth_${M_NAME} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
 endfunction()

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -29,7 +30,8 @@ struct create_servers {
 };
 
 enum class server_action : std::uint8_t { start, stop, restart, remove };
-[[nodiscard]] std::string_view to_string(server_action action);
+[[nodiscard]] std::string_view to_string(server_action action); ///< `remove` reads `delete`
+[[nodiscard]] std::optional<server_action> parse_server_action(std::string_view text);
 
 struct act_on_server {
   std::string server;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,7 @@ struct host_info {
 
 enum class host_status : std::uint8_t { offline, online };
 [[nodiscard]] std::string_view to_string(host_status status);
+[[nodiscard]] std::optional<host_status> parse_host_status(std::string_view text);
 
 /// A host as the controller knows it. Its devices are separate records.
 struct host_record {

@@ -84,6 +84,7 @@ struct attachment {
 };
 
 enum class power : std::uint8_t { off, on };
+[[nodiscard]] std::string_view to_string(power state);
 
 /// A server as the controller knows it.
 struct server_record {

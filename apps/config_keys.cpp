@@ -1,0 +1,170 @@
+#include "apps/config_keys.hpp"
+
+namespace berth::apps {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+value_rule text() {
+  return {value_kind::text};
+}
+value_rule path() {
+  return {value_kind::path};
+}
+value_rule address() {
+  return {value_kind::address};
+}
+value_rule boolean() {
+  return {value_kind::boolean};
+}
+value_rule count(double minimum, double maximum) {
+  return {value_kind::count, minimum, maximum};
+}
+value_rule bytes(double minimum, double maximum) {
+  return {value_kind::bytes, minimum, maximum};
+}
+value_rule number(double minimum, double maximum) {
+  return {value_kind::number, minimum, maximum};
+}
+value_rule duration(milliseconds minimum, milliseconds maximum) {
+  return {value_kind::duration, static_cast<double>(minimum.count()),
+          static_cast<double>(maximum.count())};
+}
+value_rule choice(std::vector<std::string_view> words) {
+  return {value_kind::choice, 0, 0, std::move(words)};
+}
+value_rule log_levels() {
+  return choice({"trace", "debug", "info", "warn", "error"});
+}
+
+constexpr double kib = 1024;
+constexpr double mib = 1024 * kib;
+constexpr double gib = 1024 * mib;
+
+std::vector<config_key<controller_config>> make_controller_keys() {
+  using c = controller_config;
+  return {
+      {"listen", &c::listen, address(),
+       "Where the API, the metrics, the web console and the host links are served. Any address but "
+       "loopback needs tls.certificate, tls.key and token_file"},
+      {"token_file", &c::token_file, path(),
+       "Bearer tokens, one per line: role (admin or viewer), name, token. Unset: no "
+       "authentication, "
+       "on loopback only"},
+      {"tls.certificate", &c::tls_certificate, path(),
+       "The controller's certificate chain (PEM), own certificate first"},
+      {"tls.key", &c::tls_key, path(), "The certificate's private key (PEM)"},
+      {"tls.client_ca", &c::tls_client_ca, path(),
+       "Certificates of hosts must be signed by this authority (PEM)"},
+      {"store.kind", &c::store_kind, choice({"sqlite", "memory"}),
+       "Where the log of events is kept; memory forgets everything at the end"},
+      {"store.path", &c::store_path, path(), "The log's file; its directory must exist"},
+      {"store.snapshot_events", &c::store_snapshot_events, count(100, 1e9),
+       "Write a snapshot after so many events; older events are dropped from the log then"},
+      {"store.batch_events", &c::store_batch_events, count(1, 1e6),
+       "At most so many events are written in one durable commit"},
+      {"hosts.heartbeat_interval", &c::hosts_heartbeat_interval,
+       duration(milliseconds{100}, hours{1}), "How often a host says that it is alive"},
+      {"hosts.lease", &c::hosts_lease, duration(milliseconds{300}, hours{24}),
+       "A host that was silent for longer is offline; at least three heartbeats"},
+      {"limits.in_flight", &c::limits_in_flight, count(1, 1e6),
+       "Requests worked on at one time; more are answered 429"},
+      {"limits.body_bytes", &c::limits_body_bytes, bytes(kib, gib),
+       "The largest request body; larger ones are answered 413"},
+      {"limits.frame_bytes", &c::limits_frame_bytes, bytes(64 * kib, gib),
+       "The largest frame of a host link; a larger one closes the link"},
+      {"limits.connections", &c::limits_connections, count(1, 1e6),
+       "Open connections, host links included; more are answered 503"},
+      {"limits.batch", &c::limits_batch, count(1, 1e5), "Servers in one create request"},
+      {"scheduler.policy", &c::scheduler_policy, text(),
+       "How a host is chosen among those that fit"},
+      {"threads.io", &c::threads_io, count(1, 256), "Threads for the network"},
+      {"threads.actors", &c::threads_actors, count(1, 256), "Threads for the actors"},
+      {"threads.schedulers", &c::threads_schedulers, count(1, 64),
+       "Schedulers that plan side by side, each with its own replica of the inventory"},
+      {"log.level", &c::log_level, log_levels(), "The least important message that is written"},
+  };
+}
+
+std::vector<config_key<host_config>> make_host_keys() {
+  using c = host_config;
+  return {
+      {"controller", &c::controller, address(), "The controller's port"},
+      {"name", &c::name, text(),
+       "This host's name, as in its certificate. Unset: the machine's host name"},
+      {"state_dir", &c::state_dir, path(),
+       "What the host must remember: original drivers, device epochs, baselines"},
+      {"tls.certificate", &c::tls_certificate, path(),
+       "The host's certificate chain (PEM); {host} stands for the host's name"},
+      {"tls.key", &c::tls_key, path(),
+       "The certificate's private key (PEM); {host} stands for the host's name"},
+      {"tls.ca", &c::tls_ca, path(),
+       "The controller's certificate must be signed by this authority (PEM)"},
+      {"tls.server_name", &c::tls_server_name, text(),
+       "The name in the controller's certificate. Unset: the address connected to"},
+      {"metrics.listen", &c::metrics_listen, address(),
+       "Where the host's own metrics are served; empty: nowhere"},
+      {"disable_gpu", &c::disable_gpu, boolean(), "Look for no GPU on this machine"},
+      {"use_boot_vga", &c::use_boot_vga, boolean(),
+       "Offer the GPU that shows the machine's own console, too"},
+      {"hot_plug", &c::hot_plug, boolean(), "Allow attach and detach while a server runs"},
+      {"workers", &c::workers, count(1, 256),
+       "Operations on devices and servers that run at one time"},
+      {"threads.io", &c::threads_io, count(1, 256), "Threads for the network"},
+      {"threads.actors", &c::threads_actors, count(1, 256), "Threads for the actors"},
+      {"reconnect.delay_min", &c::reconnect_delay_min, duration(milliseconds{1}, hours{1}),
+       "The first wait before the link is opened again; it doubles, with jitter"},
+      {"reconnect.delay_max", &c::reconnect_delay_max, duration(milliseconds{1}, hours{1}),
+       "The longest wait before the link is opened again"},
+      {"simulated.enabled", &c::simulated, boolean(),
+       "Run on a simulated machine: no device, driver or hypervisor is touched"},
+      {"simulated.machine", &c::simulated_machine, text(),
+       "The machine to simulate: a name of the collection or a file"},
+      {"simulated.inventory", &c::simulated_inventory, path(),
+       "A file of many machines, each simulated as a host of its own in this one process"},
+      {"simulated.faults", &c::simulated_faults, path(), "A file of faults to inject"},
+      {"simulated.time_scale", &c::simulated_time_scale, number(0, 1000),
+       "Simulated operations take so much of their real time; 0: none"},
+      {"simulated.seed", &c::simulated_seed, count(0, 9e15),
+       "The same seed gives the same times and faults"},
+      {"log.level", &c::log_level, log_levels(), "The least important message that is written"},
+  };
+}
+
+/// The key's flag: dots and underscores become dashes; a section's `enabled` is the section's name.
+std::string flag_of(std::string_view name) {
+  std::string flag{name};
+  if (constexpr std::string_view suffix = ".enabled"; name.ends_with(suffix))
+    flag.resize(flag.size() - suffix.size());
+  for (char& c : flag)
+    if (c == '.' || c == '_')
+      c = '-';
+  return flag;
+}
+
+} // namespace
+
+std::span<const config_key<controller_config>> controller_keys() {
+  static const auto keys = make_controller_keys();
+  return keys;
+}
+
+std::span<const config_key<host_config>> host_keys() {
+  static const auto keys = make_host_keys();
+  return keys;
+}
+
+template <class Config>
+std::vector<key_description> describe(std::span<const config_key<Config>> keys) {
+  const Config defaults;
+  std::vector<key_description> out;
+  for (const auto& key : keys)
+    out.push_back({key.name, flag_of(key.name), &key.rule, value_text(key, defaults), key.help});
+  return out;
+}
+template std::vector<key_description> describe(std::span<const config_key<controller_config>>);
+template std::vector<key_description> describe(std::span<const config_key<host_config>>);
+
+} // namespace berth::apps

@@ -1,0 +1,210 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/command.hpp"
+#include "model/event.hpp"
+#include "model/failure.hpp"
+#include "model/link.hpp"
+#include "model/plan.hpp"
+#include "model/request.hpp"
+#include "model/time.hpp"
+#include "scheduler/inventory_update.hpp"
+
+namespace berth::control {
+
+// What goes into the cluster machine and what comes out (control/cluster.hpp).
+
+/// One request that wants one answer. Chosen by the shell, unique among those in flight.
+enum class ticket : std::uint64_t {};
+/// One connection of a host's agent. Chosen by the shell, never used twice in its life.
+enum class link_id : std::uint64_t {};
+/// One question to the scheduler. Chosen by the machine.
+enum class plan_id : std::uint64_t {};
+
+// --- Inputs
+
+struct command_received {
+  ticket from{};
+  model::command what;
+};
+/// Answered from the state as it is, but not before that state is durable.
+struct query_received {
+  ticket from{};
+  model::query what;
+};
+
+/// Idempotency keys, as in api/cluster_port.hpp. A claim that was granted must be followed by
+/// key_answered or key_forgotten.
+struct key_claimed {
+  ticket from{};
+  std::string key;
+  std::uint64_t fingerprint = 0;
+};
+struct key_answered {
+  ticket from{};
+  std::string key;
+  std::uint64_t fingerprint = 0;
+  std::uint16_t http_status = 0;
+  std::string body;
+};
+struct key_forgotten {
+  std::string key;
+};
+
+/// The scheduler's answer to one want_plans item. A failure (no scheduler, too late) counts as an
+/// attempt.
+struct made_plan {
+  plan_id id{};
+  model::result<model::decision> decision;
+};
+struct plans_made {
+  std::vector<made_plan> plans;
+};
+struct forecast_made {
+  plan_id id{};
+  model::result<model::forecast> forecast;
+};
+
+/// A connection whose hello was well formed and named the host of its certificate
+/// (control/host_link.hpp). Answered by welcome_host or close_link.
+struct link_opened {
+  link_id link{};
+  model::incarnation_id incarnation;
+  model::host_info info;
+};
+struct host_said {
+  link_id link{};
+  model::from_host message;
+};
+/// The connection is gone. The host stays online until its lease is over.
+struct link_closed {
+  link_id link{};
+};
+/// Nothing was heard for a lease: the host is offline.
+struct lease_expired {
+  link_id link{};
+};
+
+/// The store has all events up to this one.
+struct commit_done {
+  model::sequence_number up_to = 0;
+};
+/// The store took nothing after its last commit_done. Before handing this in, the shell throws away
+/// every event that it got from the machine and has not appended.
+struct commit_failed {
+  model::failure why;
+};
+/// Time has passed (cluster::next_tick).
+struct tick {};
+
+using input = std::variant<command_received, query_received, key_claimed, key_answered,
+                           key_forgotten, plans_made, forecast_made, link_opened, host_said,
+                           link_closed, lease_expired, commit_done, commit_failed, tick>;
+
+// --- Effects: what the shell has to do, in order
+
+struct answer_command {
+  ticket to{};
+  model::result<model::reply> what;
+};
+struct answer_query {
+  ticket to{};
+  model::result<model::answer> what;
+};
+/// The remembered answer, or nullopt: the caller may go on. As in cluster_port::claim_key.
+struct kept_answer {
+  std::uint16_t http_status = 0;
+  std::string body;
+  friend bool operator==(const kept_answer&, const kept_answer&) = default;
+};
+struct answer_claim {
+  ticket to{};
+  model::result<std::optional<kept_answer>> what;
+};
+struct answer_remember {
+  ticket to{};
+  model::result<void> what;
+};
+
+/// One question to a scheduler. A scheduler may count on its own plan being accepted (and plan the
+/// next request around it): the machine publishes updates that confirm or revoke every plan.
+struct plan_wish {
+  plan_id id{};
+  model::placement_request request;
+  std::int32_t attempt = 1;
+  bool explain = false; ///< scheduler::explain instead of plan
+};
+struct want_plans {
+  std::vector<plan_wish> wishes;
+};
+struct want_forecast {
+  plan_id id{};
+  model::placement_request shape;
+  std::int32_t limit = 1;
+};
+/// For every scheduler's replica, in order. Always comes before the wishes of the same step.
+struct publish {
+  std::shared_ptr<const std::vector<scheduler::inventory_update>> updates;
+};
+
+/// The link is accepted; the host's registration is durable.
+struct welcome_host {
+  link_id link{};
+  model::host_id host;
+  model::link_welcome message;
+};
+/// Send to the host. A desired_state supersedes an older one that was not sent yet.
+struct tell_host {
+  link_id link{};
+  model::to_host message;
+};
+struct close_link {
+  link_id link{};
+  model::failure why;
+};
+
+/// Happenings that only metrics and logs want.
+enum class note_kind : std::uint8_t {
+  placement_conflict,   ///< a plan did not stand against the truth
+  plan_lost,            ///< a scheduler did not answer in time
+  stale_device_report,  ///< a device report from before the latest change of ownership
+  drift_unknown_server, ///< the host has a server that the cluster does not know
+  drift_missing_server, ///< the host lacks a server that it should have
+  drift_unknown_device, ///< the host reports a device that the cluster does not know
+  drift_device_in_use,  ///< the host reports a device in use that nobody owns
+  drift_device_free,    ///< the host reports a device free that a server owns
+  drift_epoch_ahead,    ///< the host has obeyed an epoch that was never given
+  device_lost,
+  host_online,
+  host_offline,
+  host_refused,
+  store_lost,
+  store_back,
+};
+[[nodiscard]] std::string_view to_string(note_kind kind);
+
+struct note {
+  note_kind kind{};
+  std::string subject; ///< the host's, device's or server's name or id
+  std::string text;
+};
+/// A server request was decided.
+struct placement_settled {
+  std::int32_t devices = 0;
+  std::int32_t attempts = 1;
+  bool placed = false;
+  std::string reason; ///< of a refusal: the first excluding rule; empty when placed
+  model::duration waited{};
+};
+
+using effect = std::variant<answer_command, answer_query, answer_claim, answer_remember, want_plans,
+                            want_forecast, publish, welcome_host, tell_host, close_link, note,
+                            placement_settled>;
+
+} // namespace berth::control

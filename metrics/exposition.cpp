@@ -62,8 +62,11 @@ void append_number(std::string& out, double value) {
   } else if (std::isinf(value)) {
     out += value > 0 ? "+Inf" : "-Inf";
   } else {
-    char buffer[32];
-    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+    char buffer[64];
+    const double size = std::abs(value);
+    const bool plain = size == 0 || (size >= 1e-9 && size < 1e15);
+    const auto form = plain ? std::chars_format::fixed : std::chars_format::general;
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, form).ptr;
     out.append(buffer, end);
   }
 }

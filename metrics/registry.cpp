@@ -1,5 +1,6 @@
 #include "metrics/registry.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -66,10 +67,19 @@ std::vector<std::vector<std::string_view>> closed_series(const metric_descriptio
   return series;
 }
 
+template <class Families> auto& family_of(const Families& families, const metric_description& row) {
+  const auto found = families.find(row.id);
+  if (found == families.end()) {
+    defect(row, "not a metric of this kind that this process exports");
+  }
+  return *found->second;
+}
+
 } // namespace
 
 struct registry::impl {
   prometheus::Registry store;
+  std::vector<metric> exported; // in the table's order
   std::map<metric, prometheus::Family<prometheus::Counter>*> counters;
   std::map<metric, prometheus::Family<prometheus::Gauge>*> gauges;
   std::map<metric, prometheus::Family<prometheus::Histogram>*> histograms;
@@ -108,26 +118,17 @@ struct registry::impl {
 
   prometheus::Counter& counter_at(const metric_description& row,
                                   std::span<const std::string_view> values) {
-    return at(counters, row).Add(to_labels(row, values));
+    return family_of(counters, row).Add(to_labels(row, values));
   }
   prometheus::Gauge& gauge_at(const metric_description& row,
                               std::span<const std::string_view> values) {
-    return at(gauges, row).Add(to_labels(row, values));
+    return family_of(gauges, row).Add(to_labels(row, values));
   }
   prometheus::Histogram& histogram_at(const metric_description& row,
                                       std::span<const std::string_view> values) {
-    return at(histograms, row)
+    return family_of(histograms, row)
         .Add(to_labels(row, values),
              prometheus::Histogram::BucketBoundaries(row.buckets.begin(), row.buckets.end()));
-  }
-
-private:
-  template <class Families> static auto& at(Families& families, const metric_description& row) {
-    const auto found = families.find(row.id);
-    if (found == families.end()) {
-      defect(row, "not a metric of this kind that this process exports");
-    }
-    return *found->second;
   }
 };
 
@@ -136,6 +137,7 @@ registry::registry(process which) : impl_(std::make_unique<impl>()) {
     if (!is_live_in(row, which)) {
       continue;
     }
+    impl_->exported.push_back(row.id);
     impl_->add_family(row);
     for (const auto& values : closed_series(row)) {
       impl_->add_series(row, values);
@@ -201,17 +203,18 @@ void registry::collect(sample_sink& sink) const {
   for (const auto& hook : hooks) {
     hook();
   }
-  // Families come in the order of registration, which is the table's.
-  std::map<metric, prometheus::MetricFamily> by_metric;
+  std::map<metric, prometheus::MetricFamily> by_metric; // without those that have no series yet
   for (auto& family : impl_->store.Collect()) {
     if (const auto id = find_metric(family.name)) {
       by_metric.emplace(*id, std::move(family));
     }
   }
-  for (const auto& [id, family] : by_metric) {
+  for (const auto id : impl_->exported) {
     sink.family(id);
-    for (const auto& series : family.metric) {
-      collect_one(sink, describe(id), series);
+    auto& series = by_metric[id].metric;
+    std::ranges::sort(series, {}, &prometheus::ClientMetric::label);
+    for (const auto& one : series) {
+      collect_one(sink, describe(id), one);
     }
   }
 }

@@ -1,9 +1,10 @@
-// A closed-loop load generator for the controller's HTTP API: C keep-alive connections, each with one request in
-// flight. One thread and raw epoll on purpose: it shares two cores with the server that it measures, so it must cost
-// little. Plain HTTP on loopback only.
+// A closed-loop load generator for the controller's HTTP API: C keep-alive connections, each with
+// one request in flight. One thread and raw epoll on purpose: it shares two cores with the server
+// that it measures, so it must cost little. Plain HTTP on loopback only.
 //
-// It creates servers in rounds; between rounds it deletes them all and waits until every device is free again, so that
-// the figure covers creation alone. See bench/durable_create for the whole measurement.
+// It creates servers in rounds; between rounds it deletes them all and waits until every device is
+// free again, so that the figure covers creation alone. See bench/durable_create for the whole
+// measurement.
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -21,6 +22,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/program_options.hpp>
@@ -35,8 +37,8 @@ struct settings {
   int connections = 64;
   int rounds = 5;
   int round_size = 7500;
-  int batch = 1;  ///< servers per request
-  int gpus = 1;   ///< devices per server
+  int batch = 1; ///< servers per request
+  int gpus = 1;  ///< devices per server
   int vcpus = 1;
   double settle_seconds = 60;
 };
@@ -71,8 +73,9 @@ public:
 
   void send(std::string_view method, std::string_view path, std::string_view body) {
     outgoing_.clear();
-    fmt::format_to(std::back_inserter(outgoing_), "{} {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", method,
-                   path, body.size());
+    fmt::format_to(std::back_inserter(outgoing_),
+                   "{} {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", method, path,
+                   body.size());
     if (!body.empty())
       outgoing_ += "Content-Type: application/json\r\n";
     outgoing_ += "\r\n";
@@ -202,8 +205,9 @@ std::string spec_json(const settings& how, int round, int number) {
   std::string devices;
   if (how.gpus > 0)
     devices = fmt::format(R"(,"devices":[{{"dev_type":"GPU-HPC","count":{}}}])", how.gpus);
-  return fmt::format(R"({{"name":"load-{}-{}","vcpus":{},"memory_mib":1024,"keep_refused":false{}}})", round, number,
-                     how.vcpus, devices);
+  return fmt::format(
+      R"({{"name":"load-{}-{}","vcpus":{},"memory_mib":1024,"keep_refused":false{}}})", round,
+      number, how.vcpus, devices);
 }
 
 std::vector<request> creations(const settings& how, int round) {
@@ -226,11 +230,17 @@ std::vector<request> creations(const settings& how, int round) {
   return result;
 }
 
-/// Every `"id":"…"` that belongs to a server: the first of each server object.
+/// The ids of the servers in a reply to a creation, single or batch (docs/api.md).
 void collect_server_ids(const std::string& json, std::vector<std::string>& ids) {
-  constexpr std::string_view key = R"("server_id":")";
-  for (auto at = json.find(key); at != std::string::npos; at = json.find(key, at + 1))
-    ids.push_back(json.substr(at + key.size(), 36));
+  constexpr std::string_view single = R"({"id":")";
+  constexpr std::string_view item = R"({"server":{"id":")";
+  constexpr std::size_t id_length = 36;
+  if (json.starts_with(single)) {
+    ids.push_back(json.substr(single.size(), id_length));
+    return;
+  }
+  for (auto at = json.find(item); at != std::string::npos; at = json.find(item, at + item.size()))
+    ids.push_back(json.substr(at + item.size(), id_length));
 }
 
 void settle(connection& over, const settings& how, std::int64_t devices) {
@@ -241,12 +251,15 @@ void settle(connection& over, const settings& how, std::int64_t devices) {
       return;
     ::usleep(50'000);
   }
-  throw std::runtime_error("devices did not become free again: " + call(over, "GET", "/v1/usage").body);
+  throw std::runtime_error("devices did not become free again: " +
+                           call(over, "GET", "/v1/usage").body);
 }
 
 double percentile(std::vector<double>& values, double p) {
   std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[std::min(values.size() - 1, static_cast<std::size_t>(p * double(values.size())))];
+  return values.empty() ? 0
+                        : values[std::min(values.size() - 1,
+                                          static_cast<std::size_t>(p * double(values.size())))];
 }
 
 int measure(const settings& how) {
@@ -254,8 +267,8 @@ int measure(const settings& how) {
   for (int i = 0; i < how.connections; ++i)
     connections.emplace_back(how.port);
   const auto devices = number_field(call(connections[0], "GET", "/v1/usage").body, "devices");
-  fmt::print("connections={} batch={} gpus={} round_size={} devices={}\n", how.connections, how.batch, how.gpus,
-             how.round_size, devices);
+  fmt::print("connections={} batch={} gpus={} round_size={} devices={}\n", how.connections,
+             how.batch, how.gpus, how.round_size, devices);
   std::vector<double> rates;
   std::vector<double> latencies;
   for (int round = 0; round < how.rounds; ++round) {
@@ -270,8 +283,9 @@ int measure(const settings& how) {
     const double rate = static_cast<double>(ids.size()) / result.seconds;
     rates.push_back(rate);
     latencies.insert(latencies.end(), result.latencies_ms.begin(), result.latencies_ms.end());
-    fmt::print("round {}: {} servers created in {:.3f} s = {:.0f}/s, {} requests failed{}\n", round, ids.size(),
-               result.seconds, rate, failed, failed ? ": " + first_failure.substr(0, 300) : "");
+    fmt::print("round {}: {} servers created in {:.3f} s = {:.0f}/s, {} requests failed{}\n", round,
+               ids.size(), result.seconds, rate, failed,
+               failed ? ": " + first_failure.substr(0, 300) : "");
     std::vector<request> removals;
     for (const auto& id : ids)
       removals.push_back({"DELETE", "/v1/servers/" + id, ""});
@@ -279,9 +293,10 @@ int measure(const settings& how) {
     settle(connections[0], how, devices);
   }
   std::sort(rates.begin(), rates.end());
-  fmt::print("median {:.0f} servers/s; request latency p50 {:.3f} ms, p99 {:.3f} ms, max {:.3f} ms\n",
-             rates[rates.size() / 2], percentile(latencies, 0.5), percentile(latencies, 0.99),
-             percentile(latencies, 1.0));
+  fmt::print(
+      "median {:.0f} servers/s; request latency p50 {:.3f} ms, p99 {:.3f} ms, max {:.3f} ms\n",
+      rates[rates.size() / 2], percentile(latencies, 0.5), percentile(latencies, 0.99),
+      percentile(latencies, 1.0));
   return 0;
 }
 
@@ -291,13 +306,15 @@ int main(int argc, char** argv) {
   namespace po = boost::program_options;
   settings how;
   po::options_description options{"http_load: creates servers over HTTP and measures"};
-  options.add_options()("help", "this text")("port", po::value(&how.port)->default_value(how.port), "on 127.0.0.1")(
-      "connections", po::value(&how.connections)->default_value(how.connections), "keep-alive connections")(
-      "rounds", po::value(&how.rounds)->default_value(how.rounds), "create, delete, settle")(
+  options.add_options()("help", "this text")("port", po::value(&how.port)->default_value(how.port),
+                                             "on 127.0.0.1")(
+      "connections", po::value(&how.connections)->default_value(how.connections),
+      "keep-alive connections")("rounds", po::value(&how.rounds)->default_value(how.rounds),
+                                "create, delete, settle")(
       "round-size", po::value(&how.round_size)->default_value(how.round_size), "servers per round")(
       "batch", po::value(&how.batch)->default_value(how.batch), "servers per request")(
-      "gpus", po::value(&how.gpus)->default_value(how.gpus), "devices per server")(
-      "vcpus", po::value(&how.vcpus)->default_value(how.vcpus), "per server");
+      "gpus", po::value(&how.gpus)->default_value(how.gpus),
+      "devices per server")("vcpus", po::value(&how.vcpus)->default_value(how.vcpus), "per server");
   try {
     po::variables_map values;
     po::store(po::parse_command_line(argc, argv, options), values);

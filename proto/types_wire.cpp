@@ -44,7 +44,7 @@ void write(const model::suggestion& in, v1::Suggestion& out) {
 void read(wire_reader& reader, const v1::PciFunction& in, model::pci_function& out) {
   reader.nested("address", in.has_address(), in.address(), out.address);
   reader.nested("id", in.has_id(), in.id(), out.id);
-  out.class_code = in.class_code();
+  reader.bounded("class_code", in.class_code(), out.class_code, 0xFFFFFF);
 }
 
 void read(wire_reader& reader, const v1::PcieLink& in, model::pcie_link& out) {
@@ -292,8 +292,8 @@ void read(wire_reader&, const v1::Resources& in, model::resources& out) {
 void read(wire_reader& reader, const v1::PciAddress& in, model::pci_address& out) {
   out.domain = in.domain();
   reader.small("bus", in.bus(), out.bus);
-  reader.small("device", in.device(), out.device);
-  reader.small("function", in.function(), out.function);
+  reader.bounded("device", in.device(), out.device, 31);
+  reader.bounded("function", in.function(), out.function, 7);
 }
 
 void read(wire_reader& reader, const v1::VendorDevice& in, model::vendor_device_id& out) {
@@ -305,7 +305,7 @@ void read(wire_reader& reader, const v1::DeviceInfo& in, model::device_info& out
   reader.id("id", in.id(), out.id);
   reader.nested("address", in.has_address(), in.address(), out.address);
   reader.nested("vendor_device", in.has_vendor_device(), in.vendor_device(), out.vendor_device);
-  out.class_code = in.class_code();
+  reader.bounded("class_code", in.class_code(), out.class_code, 0xFFFFFF);
   reader.text("vendor", in.vendor(), out.vendor);
   reader.text("model", in.model(), out.model);
   reader.choice("default_type", in.default_type(), out.default_type);

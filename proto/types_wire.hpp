@@ -66,8 +66,7 @@ void write_each(const std::vector<Model>& in, Repeated* out) {
   for (const Model& entry : in)
     write(entry, *out->Add());
 }
-template <class Repeated>
-void write_texts(const std::vector<std::string>& in, Repeated* out) {
+template <class Repeated> void write_texts(const std::vector<std::string>& in, Repeated* out) {
   for (const std::string& entry : in)
     *out->Add() = entry;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -65,33 +66,30 @@ enum class wire_type : std::uint32_t { varint = 0, fixed64 = 1, bytes = 2 };
   return reinterpret_cast<std::uint8_t*>(out.data()) + old;
 }
 
-/// Appends entry `body` of a repeated message field with number 1, where `prefix` are the entry's
-/// first bytes and `body` is a message that goes into its field `field`.
-template <class Wire>
-void append_entry(std::string_view prefix, int field, const Wire& body, std::string& out,
-                  bool framed) {
+/// Appends one message: `prefix` are its first bytes, `fill` makes the message that goes into its
+/// field `field`. `framed`: the whole is an entry of a repeated message field with number 1. The
+/// inner message is reused by the thread, so that its strings and entries keep their memory.
+template <class Wire, class Fill>
+void append_message(std::string_view prefix, int field, const Fill& fill, std::string& out,
+                    bool framed) {
+  constexpr std::size_t most_kept = std::size_t{64} * 1024;
+  thread_local Wire body;
+  body.Clear();
+  fill(body);
   const std::size_t body_size = body.ByteSizeLong();
   const std::uint32_t tag = wire_tag(field, wire_type::bytes);
-  const std::size_t size =
-      prefix.size() + varint_size(tag) + varint_size(body_size) + body_size;
+  const std::size_t size = prefix.size() + varint_size(tag) + varint_size(body_size) + body_size;
   std::uint8_t* at = grow(out, framed ? 1 + varint_size(size) + size : size);
   if (framed) {
     *at++ = static_cast<std::uint8_t>(wire_tag(1, wire_type::bytes));
     at = put_varint(size, at);
   }
-  for (const char c : prefix)
-    *at++ = static_cast<std::uint8_t>(c);
+  at = std::copy(prefix.begin(), prefix.end(), at);
   at = put_varint(tag, at);
   at = put_varint(body_size, at);
   body.SerializeWithCachedSizesToArray(at);
-}
-
-/// A cleared message, kept between calls of one thread: its strings and entries keep their memory.
-/// One that grew past `keep_bytes` is given back.
-template <class Wire> [[nodiscard]] Wire& reused_message() {
-  thread_local Wire message;
-  message.Clear();
-  return message;
+  if (body_size > most_kept)
+    body = Wire{};
 }
 
 } // namespace berth::proto

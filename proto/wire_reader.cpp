@@ -10,7 +10,8 @@ bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
 }
 
-// Bytes of the UTF-8 sequence at the start of `text`, by table 3-7 of the Unicode standard; 0 = none.
+// Bytes of the UTF-8 sequence at the start of `text`, by table 3-7 of the Unicode standard; 0 =
+// none.
 std::size_t sequence_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   if (lead < 0x80)

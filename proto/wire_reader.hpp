@@ -8,6 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include <google/protobuf/message.h>
+#include <google/protobuf/unknown_field_set.h>
+
 #include "model/failure.hpp"
 #include "model/ids.hpp"
 #include "model/time.hpp"
@@ -19,7 +22,7 @@ namespace berth::proto {
 struct decode_rules {
   model::errc malformed;       ///< the code of whatever is wrong with a value
   bool refuse_unknown = false; ///< an unknown field is store_too_new; else it is ignored
-  bool check_text = false;     ///< text must be UTF-8
+  bool from_network = false;   ///< text must be UTF-8, values within their documented bounds
 };
 
 /// Takes values out of a parsed message, checks them, and keeps the first failure together with the
@@ -36,7 +39,7 @@ public:
 
   /// Every message passes here first.
   template <class Wire> void known(const Wire& in) {
-    if (rules_.refuse_unknown && !in.unknown_fields().empty())
+    if (rules_.refuse_unknown && !in.GetReflection()->GetUnknownFields(in).empty())
       refuse_unknown();
   }
 
@@ -53,7 +56,7 @@ public:
       out.reset();
   }
   void text(std::string_view field, const std::string& in, std::string& out) {
-    if (rules_.check_text)
+    if (rules_.from_network)
       check_text(field, in);
     out.assign(in);
   }
@@ -76,6 +79,14 @@ public:
     if (in > most)
       refuse_range(field, in, most);
     out = static_cast<Small>(in);
+  }
+  /// A value with a bound that its type does not have. What is in the log already stays readable.
+  template <class Small>
+  void bounded(std::string_view field, std::uint32_t in, Small& out, std::uint32_t most) {
+    if (rules_.from_network)
+      small(field, in, out, most);
+    else
+      small(field, in, out);
   }
   static void time(std::int64_t nanoseconds, model::timestamp& out) {
     out = model::timestamp{model::duration{nanoseconds}};

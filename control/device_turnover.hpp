@@ -187,7 +187,8 @@ private:
   void on(const turnover::probe& what);
 
   void persist(turnover::ownership what);
-  void ownership_changed();
+  void ownership_changed(const turnover::ownership& before);
+  void supersede();
   void adopt(const model::server_id& server);
   void clean();
   void start(stage what);
@@ -199,8 +200,10 @@ private:
   void judge(const model::host_operations::device_evidence& seen);
   void outcome_unknown(stage what, const model::failure& why);
   void next_method(std::string reason);
-  void settle();
+  void was_observed(const model::result<model::host_operations::operation_result>& outcome);
   void quarantine(std::string reason);
+  void recover_later();
+  void deadline_passed();
   void enter(model::device_state state, std::string reason = {});
   void arm(timer_use use, model::duration after);
   [[nodiscard]] std::string method() const;
@@ -214,7 +217,8 @@ private:
   turnover::timer_number persist_timer_ = 0;      ///< asks again after a failed try; 0 = none
   std::optional<model::device_info> facts_;
   std::optional<model::server_id> user_; ///< the server that runs with the device
-  bool enabled_ = true;
+  bool user_lost_it_ = false;            ///< it left the bus and came back while user_ ran
+  bool enabled_ = true;                  ///< off: no automatic recovery from quarantine
   model::device_state state_ = model::device_state::discovered;
   std::string reason_;
   std::string evidence_; ///< of the verification that made it free or reserved

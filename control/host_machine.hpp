@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -150,22 +151,27 @@ private:
   enum class own_timer : std::uint8_t { resend, rescan };
   using timer_owner = std::variant<own_timer, server_timer>;
 
+  /// Whether the controller knows the latest of a thing.
+  struct delivery {
+    bool due = false;       ///< not acknowledged
+    std::uint64_t sent = 0; ///< number of the report that carried it; 0 = none did
+  };
   struct device_entry {
-    bool spawned = false;
     bool present = false;
     model::observed_device observed;
     bool known = false;      ///< it has reported in this life
     bool use_ending = false; ///< told use_ended, has not reported another state since
-    std::uint64_t sent = 0;  ///< number of the report that carried the latest change; 0 = unsent
-    bool dirty = false;
+    delivery told;
   };
   struct server_entry {
+    explicit server_entry(server_life machine) : life{std::move(machine)} {}
+
     server_life life;
     model::observed_server observed;
     bool known = false;
     bool gone = false; ///< kept until the report that says so is acknowledged
-    std::uint64_t sent = 0;
-    bool dirty = false;
+    std::optional<life::devices_changed> readiness; ///< as last told to the life
+    delivery told;
   };
 
   void on(const agent::started& what);
@@ -183,17 +189,20 @@ private:
   void heard(const model::report_acknowledged& what);
   void heard(const model::full_report_request& what);
 
-  void device_said(const model::device_id& device, const turnover::effect& what);
   void scan();
   void scanned(const model::result<model::host_operations::operation_result>& outcome);
-  void was_listed(const model::result<model::host_operations::operation_result>& outcome);
+  void listed(const model::result<model::host_operations::operation_result>& outcome);
   void introduce(const model::host_operations::server_listing& servers);
-  void rescan_later();
+  void introduce_device(const model::device_info& facts, std::optional<model::server_id> held_by);
+  void scan_failed();
   void say_hello();
+  void obey(const model::desired_state& what);
 
   server_entry& life_of(const model::server_id& server);
+  [[nodiscard]] bool lives(const model::server_id& server) const;
   void drive(const model::server_id& server, const life::event& what);
   void route(const model::server_id& server, const life::effect& what);
+  void tell_device(const model::device_id& device, turnover::event what);
   void tell_readiness();
   [[nodiscard]] life::devices_changed readiness_of(const model::desired_server& server) const;
 
@@ -203,7 +212,8 @@ private:
 
   void report_changes();
   void send_report(bool full);
-  void acknowledged(std::uint64_t report);
+  void resend();
+  void changed(delivery& what);
 
   host_options options_;
   model::timestamp now_{};
@@ -214,18 +224,25 @@ private:
   std::map<model::server_id, server_entry> servers_;
   bool scanning_ = false;
   bool scan_again_ = false;
-  bool listed_ = false; ///< the running servers have been listed in this life
+  bool inventory_due_ = false; ///< asked for by a probe, or changed
+  bool listed_ = false;        ///< the running servers have been listed in this life
   // Of the controller.
   bool link_up_ = false;
   bool said_hello_ = false;
   bool welcome_ = false;
-  model::leader_epoch leader_ = 0;
+  model::leader_epoch leader_ = 0;         ///< the highest heard of
+  model::leader_epoch desired_leader_ = 0; ///< of the desired state obeyed
   model::generation_number generation_ = 0;
   std::optional<model::desired_state> early_; ///< came before the machine was scanned
-  std::map<model::device_id, model::desired_device> commands_; ///< latest, for devices to come
+  std::map<model::device_id, model::desired_device> commands_; ///< as last told
+  bool readiness_due_ = false;
+  // What the controller knows.
   bool full_due_ = false;
-  std::uint64_t reports_ = 0;
-  std::uint64_t acknowledged_ = 0;
+  std::uint64_t full_sent_ = 0; ///< number of the full report that is not acknowledged; 0 = none
+  delivery generation_told_;
+  bool unsent_ = false;       ///< some delivery is due and not sent
+  std::uint64_t reports_ = 0; ///< sent so far
+  std::uint64_t settled_ = 0; ///< up to here acknowledged, or given up for a later one
   bool resend_armed_ = false;
   // Operations and timers.
   std::deque<queued> queue_;

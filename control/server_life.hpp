@@ -179,17 +179,21 @@ private:
   std::set<model::device_id> granted_;
   life::readiness devices_ = life::readiness::waiting;
   std::string devices_reason_;
-  /// What failed, or ran and exited by itself: not tried again until something else is wanted.
+  /// What failed: not tried again until something else is wanted.
   std::optional<model::desired_server> settled_for_;
-  bool power_cycle_ = false; ///< the stop in progress is followed by a start
+  /// The restart counter at which the guest went off by itself: started again only above it.
+  std::optional<std::uint32_t> exited_at_;
+  std::string exit_reason_;
   // The operation in progress.
   task outstanding_ = task::none;
-  bool overdue_ = false;
   life::operation_number operations_ = 0;
   life::timer_number timers_ = 0;
   timer_use timer_use_ = timer_use::none;
-  bool wait_for_retry_ = false;
-  bool force_next_ = false;
+  bool force_next_ = false;                        ///< asking the guest did not help
+  std::optional<model::desired_server> attempted_; ///< by the latest define or start
+  std::optional<std::string> early_exit_;          ///< reported while the start was outstanding
+  task doubtful_ = task::none; ///< its outcome is unknown; judged when the backend has listed
+  std::string doubt_;
   model::server_status status_ = model::server_status::unknown;
   std::string reason_;
   bool gone_ = false;

@@ -49,7 +49,8 @@ struct start_server {
   desired_server server;
   friend bool operator==(const start_server&, const start_server&) = default;
 };
-/// `force`: destroy instead of asking the guest.
+/// Without `force`: ask the guest and succeed once it was asked; that it went off comes as
+/// server_exited. With `force`: it is off when this succeeds, and no server_exited comes.
 struct stop_server {
   server_id server;
   bool force = false;

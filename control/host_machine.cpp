@@ -1,0 +1,499 @@
+#include "control/host_machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace berth::control {
+
+using model::device_state;
+namespace ops = model::host_operations;
+
+host_machine::host_machine(host_options options) : options_{std::move(options)} {}
+
+agent::effects host_machine::step(model::timestamp now, const agent::event& what) {
+  now_ = now;
+  effects_.clear();
+  std::visit([this](const auto& event) { on(event); }, what);
+  tell_readiness();
+  feed_backend();
+  report_changes();
+  return std::exchange(effects_, {});
+}
+
+// --- The machine: scans and listings -------------------------------------------------------------
+
+void host_machine::on(const agent::started& what) {
+  kept_ = what.kept;
+  scan();
+}
+
+void host_machine::on(const agent::machine_said& what) {
+  if (const auto* vanished = std::get_if<ops::device_vanished>(&what)) {
+    if (auto found = devices_.find(vanished->device); found != devices_.end()) {
+      found->second.present = false;
+      tell_device(vanished->device, turnover::vanished{vanished->reason});
+    }
+  } else if (std::holds_alternative<ops::device_appeared>(what)) {
+    scan();
+  } else if (const auto* exited = std::get_if<ops::server_exited>(&what)) {
+    if (lives(exited->server))
+      drive(exited->server, life::exited{exited->reason});
+  }
+}
+
+void host_machine::scan() {
+  if (scanning_) {
+    scan_again_ = true;
+    return;
+  }
+  scanning_ = true;
+  ask(own::scan, ops::discover{});
+}
+
+void host_machine::scanned(const model::result<ops::operation_result>& outcome) {
+  const auto* info = outcome ? std::get_if<model::host_info>(&*outcome) : nullptr;
+  if (info == nullptr)
+    return scan_failed();
+  inventory_due_ = inventory_due_ || (info_ && *info_ != *info);
+  info_ = *info;
+  if (listed_)
+    introduce({});
+  else
+    ask(own::listing, ops::list_servers{});
+}
+
+void host_machine::listed(const model::result<ops::operation_result>& outcome) {
+  const auto* servers = outcome ? std::get_if<ops::server_listing>(&*outcome) : nullptr;
+  if (servers == nullptr)
+    return scan_failed();
+  listed_ = true;
+  introduce(*servers);
+}
+
+void host_machine::scan_failed() {
+  scanning_ = false;
+  arm(own_timer::rescan, options_.rescan_delay);
+}
+
+/// The machine is known: tells devices and servers what the backend has of them.
+void host_machine::introduce(const ops::server_listing& servers) {
+  scanning_ = false;
+  std::map<model::device_id, model::server_id> holders;
+  for (const auto& one : servers) {
+    drive(one.server, life::listed{one});
+    if (one.running)
+      for (const auto& device : one.devices)
+        holders.emplace(device, one.server);
+  }
+  for (const auto& facts : info_->devices) {
+    const auto holder = holders.find(facts.id);
+    introduce_device(facts, holder == holders.end() ? std::nullopt : std::optional{holder->second});
+  }
+  for (auto& [id, entry] : devices_) {
+    const bool here = std::any_of(info_->devices.begin(), info_->devices.end(),
+                                  [&id = id](const auto& one) { return one.id == id; });
+    if (!here && std::exchange(entry.present, false))
+      tell_device(id, turnover::vanished{"missing from the latest scan of the machine"});
+  }
+  say_hello();
+  if (early_)
+    obey(*std::exchange(early_, std::nullopt));
+  if (std::exchange(scan_again_, false))
+    scan();
+}
+
+void host_machine::introduce_device(const model::device_info& facts,
+                                    std::optional<model::server_id> held_by) {
+  const auto [entry, is_new] = devices_.try_emplace(facts.id);
+  entry->second.present = true;
+  if (is_new) {
+    const auto kept = kept_.find(facts.id);
+    effects_.emplace_back(agent::spawn_device{
+        .device = facts.id, .kept = kept == kept_.end() ? turnover::ownership{} : kept->second});
+  }
+  tell_device(facts.id, turnover::found{.facts = facts, .held_by = held_by});
+  if (const auto command = commands_.find(facts.id); is_new && command != commands_.end())
+    tell_device(facts.id, command->second);
+}
+
+// --- The controller ------------------------------------------------------------------------------
+
+void host_machine::on(const agent::link_up&) {
+  link_up_ = true;
+  said_hello_ = false;
+  welcome_ = false;
+  say_hello();
+}
+
+void host_machine::on(const agent::link_down&) {
+  link_up_ = false;
+  said_hello_ = false;
+  welcome_ = false;
+}
+
+/// A host is never connected but unknown: the first message carries the inventory.
+void host_machine::say_hello() {
+  if (!link_up_ || said_hello_ || !info_ || !listed_)
+    return;
+  said_hello_ = true;
+  inventory_due_ = false;
+  effects_.emplace_back(agent::send{model::link_hello{.info = *info_}});
+}
+
+void host_machine::on(const agent::heard& what) {
+  std::visit([this](const auto& message) { heard(message); }, what);
+}
+
+void host_machine::heard(const model::link_welcome& what) {
+  if (what.leader < leader_) {
+    effects_.emplace_back(agent::refused{
+        {model::errc::stale_epoch, "a controller of leadership " + std::to_string(what.leader) +
+                                       " answered after leadership " + std::to_string(leader_)}});
+    return;
+  }
+  leader_ = what.leader;
+  welcome_ = true;
+  full_due_ = true;
+}
+
+void host_machine::heard(const model::desired_state& what) {
+  const bool older =
+      what.leader < leader_ || (what.leader == desired_leader_ && what.generation < generation_) ||
+      (early_ && what.leader == early_->leader && what.generation < early_->generation);
+  if (older) {
+    effects_.emplace_back(agent::refused{
+        {model::errc::stale_epoch, "a desired state of leadership " + std::to_string(what.leader) +
+                                       ", generation " + std::to_string(what.generation) +
+                                       " came after leadership " + std::to_string(leader_) +
+                                       ", generation " + std::to_string(generation_)}});
+    return;
+  }
+  leader_ = what.leader;
+  if (listed_)
+    obey(what);
+  else
+    early_ = what;
+}
+
+void host_machine::obey(const model::desired_state& what) {
+  desired_leader_ = what.leader;
+  if (generation_ != what.generation) {
+    generation_ = what.generation;
+    changed(generation_told_);
+  }
+  std::map<model::device_id, model::desired_device> commands;
+  for (const auto& command : what.devices)
+    commands.emplace(command.id, command);
+  // A server that leaves hears so before one that comes: it holds what the other waits for.
+  std::set<model::server_id> wanted;
+  for (const auto& server : what.servers)
+    wanted.insert(server.id);
+  std::vector<model::server_id> leaving;
+  for (const auto& [id, entry] : servers_)
+    if (!entry.gone && !wanted.contains(id))
+      leaving.push_back(id);
+  for (const auto& id : leaving)
+    drive(id, life::unwanted{});
+  for (const auto& [id, command] : commands) {
+    const auto before = commands_.find(id);
+    if (devices_.contains(id) && (before == commands_.end() || before->second != command))
+      tell_device(id, command);
+  }
+  commands_ = std::move(commands);
+  for (const auto& server : what.servers)
+    drive(server.id, life::wanted{server});
+  readiness_due_ = true;
+}
+
+void host_machine::heard(const model::probe_request&) {
+  for (const auto& [id, entry] : devices_)
+    if (entry.present)
+      tell_device(id, turnover::probe{});
+  inventory_due_ = true;
+  scan();
+}
+
+void host_machine::heard(const model::full_report_request&) {
+  full_due_ = true;
+}
+
+void host_machine::heard(const model::report_acknowledged& what) {
+  const auto report = std::min(what.report, reports_);
+  settled_ = std::max(settled_, report);
+  const auto settle = [report](delivery& told) {
+    if (told.sent != 0 && told.sent <= report)
+      told = {};
+  };
+  settle(generation_told_);
+  for (auto& [id, entry] : devices_)
+    settle(entry.told);
+  for (auto it = servers_.begin(); it != servers_.end();) {
+    settle(it->second.told);
+    it = it->second.gone && !it->second.told.due ? servers_.erase(it) : std::next(it);
+  }
+  if (full_sent_ <= report)
+    full_sent_ = 0;
+}
+
+// --- Servers -------------------------------------------------------------------------------------
+
+bool host_machine::lives(const model::server_id& server) const {
+  const auto found = servers_.find(server);
+  return found != servers_.end() && !found->second.gone;
+}
+
+host_machine::server_entry& host_machine::life_of(const model::server_id& server) {
+  if (!lives(server) && servers_.erase(server) != 0) // wanted again before its end was heard
+    std::erase_if(timers_, [&server](const auto& one) {
+      const auto* owner = std::get_if<server_timer>(&one.second);
+      return owner != nullptr && owner->server == server;
+    });
+  return servers_.try_emplace(server, server_life{server, options_.life}).first->second;
+}
+
+void host_machine::drive(const model::server_id& server, const life::event& what) {
+  const bool is_new = !lives(server);
+  auto& entry = life_of(server);
+  life::effects effects;
+  if (is_new && !std::holds_alternative<life::listed>(what))
+    effects = entry.life.step(now_, life::listed{std::nullopt});
+  for (auto& effect : entry.life.step(now_, what))
+    effects.push_back(std::move(effect));
+  for (const auto& effect : effects)
+    route(server, effect);
+  readiness_due_ = true;
+}
+
+void host_machine::route(const model::server_id& server, const life::effect& what) {
+  auto& entry = servers_.at(server);
+  if (const auto* work = std::get_if<life::perform>(&what)) {
+    ask(of_server{.server = server, .number = work->number}, work->what);
+  } else if (const auto* timer = std::get_if<life::arm_timer>(&what)) {
+    arm(server_timer{.server = server, .number = timer->number}, timer->after);
+  } else if (const auto* wish = std::get_if<life::request_use>(&what)) {
+    tell_device(wish->device.device,
+                turnover::use_requested{.server = server, .epoch = wish->device.epoch});
+  } else if (const auto* end = std::get_if<life::end_use>(&what)) {
+    if (const auto device = devices_.find(end->device); device != devices_.end())
+      device->second.use_ending = true;
+    tell_device(end->device, turnover::use_ended{server});
+  } else if (const auto* report = std::get_if<life::report>(&what)) {
+    entry.observed = report->what;
+    entry.known = true;
+    changed(entry.told);
+  } else {
+    entry.gone = true;
+    changed(entry.told);
+  }
+}
+
+// --- Devices -------------------------------------------------------------------------------------
+
+void host_machine::tell_device(const model::device_id& device, turnover::event what) {
+  if (devices_.contains(device))
+    effects_.emplace_back(agent::tell_device{.device = device, .what = std::move(what)});
+}
+
+void host_machine::on(const agent::device_said& what) {
+  const auto found = devices_.find(what.device);
+  if (found == devices_.end())
+    return;
+  auto& entry = found->second;
+  if (const auto* work = std::get_if<turnover::perform>(&what.what)) {
+    ask(of_device{.device = what.device, .number = work->number}, work->what);
+  } else if (const auto* report = std::get_if<turnover::report>(&what.what)) {
+    entry.observed = report->what;
+    entry.known = true;
+    entry.use_ending = entry.use_ending && report->what.state == device_state::in_use;
+    changed(entry.told);
+    readiness_due_ = true;
+  } else if (const auto* grant = std::get_if<turnover::grant_use>(&what.what)) {
+    if (lives(grant->server))
+      drive(grant->server, life::use_granted{what.device});
+  } else if (const auto* refusal = std::get_if<turnover::refuse_use>(&what.what)) {
+    if (lives(refusal->server))
+      drive(refusal->server,
+            life::use_refused{.device = what.device, .reason = refusal->why.message});
+  } else if (const auto* refused = std::get_if<turnover::refuse_command>(&what.what)) {
+    effects_.emplace_back(agent::refused{refused->why});
+  }
+}
+
+life::devices_changed host_machine::readiness_of(const model::desired_server& server) const {
+  life::devices_changed waiting{.how = life::readiness::ready, .reason = {}};
+  for (const auto& one : server.attachments) {
+    const auto found = devices_.find(one.device);
+    const auto name = "device " + to_string(one.device);
+    if (found == devices_.end())
+      return {.how = life::readiness::failed, .reason = name + " is not on this host"};
+    const auto& seen = found->second.observed;
+    const bool known = found->second.known;
+    if (known && (seen.state == device_state::quarantined || seen.state == device_state::lost ||
+                  seen.state == device_state::unusable))
+      return {.how = life::readiness::failed,
+              .reason = name + " is " + std::string{to_string(seen.state)} + ": " + seen.reason};
+    const bool at_hand = seen.state == device_state::reserved || seen.state == device_state::in_use;
+    if (!known || !at_hand || seen.obeyed != one.epoch || found->second.use_ending)
+      waiting = {.how = life::readiness::waiting,
+                 .reason =
+                     "waits for " + name + ", which is " + std::string{to_string(seen.state)}};
+  }
+  return waiting;
+}
+
+/// Tells each server how its devices stand, where that changed. A server's reaction may change how
+/// they stand for another, which happens at most once per server and step.
+void host_machine::tell_readiness() {
+  for (std::size_t round = 0; std::exchange(readiness_due_, false) && round <= servers_.size() + 1;
+       ++round) {
+    std::vector<std::pair<model::server_id, life::devices_changed>> news;
+    for (auto& [id, entry] : servers_) {
+      if (entry.gone || !entry.life.desired() || entry.life.desired()->attachments.empty())
+        continue;
+      auto now = readiness_of(*entry.life.desired());
+      if (!entry.readiness || entry.readiness->how != now.how ||
+          entry.readiness->reason != now.reason) {
+        entry.readiness = now;
+        news.emplace_back(id, std::move(now));
+      }
+    }
+    for (const auto& [id, what] : news)
+      drive(id, what);
+    readiness_due_ = !news.empty();
+  }
+}
+
+// --- Operations and timers -----------------------------------------------------------------------
+
+void host_machine::ask(asker who, ops::operation what) {
+  queue_.push_back({.who = who, .what = std::move(what)});
+}
+
+void host_machine::feed_backend() {
+  while (!queue_.empty() && at_backend_.size() < options_.operations_in_flight_max) {
+    auto next = std::move(queue_.front());
+    queue_.pop_front();
+    at_backend_.emplace(++tickets_, next.who);
+    effects_.emplace_back(agent::perform{.number = tickets_, .what = std::move(next.what)});
+  }
+}
+
+void host_machine::on(const agent::operation_finished& what) {
+  const auto found = at_backend_.find(what.number);
+  if (found == at_backend_.end())
+    return;
+  const auto who = found->second;
+  at_backend_.erase(found);
+  if (const auto* mine = std::get_if<own>(&who)) {
+    if (*mine == own::scan)
+      scanned(what.outcome);
+    else
+      listed(what.outcome);
+  } else if (const auto* device = std::get_if<of_device>(&who)) {
+    tell_device(device->device,
+                turnover::operation_finished{.number = device->number, .outcome = what.outcome});
+  } else if (const auto* server = std::get_if<of_server>(&who)) {
+    if (lives(server->server))
+      drive(server->server,
+            life::operation_finished{.number = server->number, .outcome = what.outcome});
+  }
+}
+
+void host_machine::arm(timer_owner who, model::duration after) {
+  timers_.emplace(++tickets_, who);
+  effects_.emplace_back(agent::arm_timer{.number = tickets_, .after = after});
+}
+
+void host_machine::on(const agent::timer_fired& what) {
+  const auto found = timers_.find(what.number);
+  if (found == timers_.end())
+    return;
+  const auto who = found->second;
+  timers_.erase(found);
+  if (const auto* server = std::get_if<server_timer>(&who)) {
+    if (lives(server->server))
+      drive(server->server, life::timer_fired{server->number});
+  } else if (std::get<own_timer>(who) == own_timer::rescan) {
+    scan();
+  } else {
+    resend();
+  }
+}
+
+// --- Reports -------------------------------------------------------------------------------------
+
+void host_machine::changed(delivery& what) {
+  what = {.due = true, .sent = 0};
+  unsent_ = true;
+}
+
+void host_machine::report_changes() {
+  if (!welcome_ || !listed_)
+    return;
+  if (inventory_due_ && !scanning_) {
+    inventory_due_ = false;
+    effects_.emplace_back(agent::send{model::inventory_report{*info_}});
+  }
+  if (full_due_)
+    send_report(true);
+  else if (unsent_ && reports_ - settled_ < options_.reports_in_flight_max)
+    send_report(false);
+  if (reports_ > settled_ && !resend_armed_) {
+    resend_armed_ = true;
+    arm(own_timer::resend, options_.report_resend);
+  }
+}
+
+void host_machine::send_report(bool full) {
+  model::observed_state report{.report = ++reports_,
+                               .generation = generation_,
+                               .full = full,
+                               .servers = {},
+                               .gone = {},
+                               .devices = {}};
+  const auto put = [&](delivery& told) {
+    const bool news = told.due && (told.sent == 0 || full);
+    if (news)
+      told.sent = reports_;
+    return news;
+  };
+  put(generation_told_);
+  for (auto& [id, entry] : servers_) {
+    const bool news = put(entry.told);
+    if (entry.gone ? news : entry.known && (news || full)) {
+      if (entry.gone)
+        report.gone.push_back(id);
+      else
+        report.servers.push_back(entry.observed);
+    }
+  }
+  for (auto& [id, entry] : devices_)
+    if (const bool news = put(entry.told); entry.known && (news || full))
+      report.devices.push_back(entry.observed);
+  unsent_ = false;
+  if (full) {
+    full_due_ = false;
+    full_sent_ = reports_;
+  }
+  effects_.emplace_back(agent::send{std::move(report)});
+}
+
+/// Nothing was acknowledged for a while: what is due goes out again, with its latest value.
+void host_machine::resend() {
+  resend_armed_ = false;
+  if (reports_ == settled_)
+    return;
+  settled_ = reports_;
+  full_due_ = full_due_ || full_sent_ != 0;
+  const auto again = [this](delivery& told) {
+    if (told.due)
+      changed(told);
+  };
+  again(generation_told_);
+  for (auto& [id, entry] : servers_)
+    again(entry.told);
+  for (auto& [id, entry] : devices_)
+    again(entry.told);
+}
+
+} // namespace berth::control

@@ -157,7 +157,7 @@ private:
       if (const auto* grant = std::get_if<turnover::grant_use>(&effect)) {
         ASSERT_TRUE(before == device_state::reserved || user_before == grant->server);
         ASSERT_EQ(machine.obeyed().owner, grant->server);
-        ASSERT_EQ(machine.obeyed().epoch, grant->epoch);
+        ASSERT_EQ(grant->epoch, sent_) << "a newer command was on its way to disk";
         reset_done_ = proven_ = false;
       }
     if (user_before && machine.user() != user_before) {

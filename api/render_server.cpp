@@ -1,0 +1,227 @@
+#include "api/render.hpp"
+
+namespace berth::api {
+
+namespace {
+
+void render_selector_fields(json_writer& out, const model::device_selector& selector) {
+  out.field_unless_empty("model", selector.model);
+  out.field_unless_empty("vendor", selector.vendor);
+  if (selector.type) {
+    out.field("dev_type", to_string(*selector.type));
+  }
+  if (selector.vendor_device) {
+    out.field("vendor_device_id", to_string(*selector.vendor_device));
+  }
+}
+
+/// As it was asked for: the first selector in the request itself, the rest as alternatives.
+void render_request(json_writer& out, const model::device_request& request) {
+  out.begin_object();
+  if (request.id) {
+    out.field("id", *request.id);
+  } else {
+    if (!request.alternatives.empty()) {
+      render_selector_fields(out, request.alternatives.front());
+    }
+    out.field("count", request.count);
+    if (request.alternatives.size() > 1) {
+      out.key("alternatives");
+      out.begin_array();
+      for (std::size_t i = 1; i < request.alternatives.size(); ++i) {
+        out.begin_object();
+        render_selector_fields(out, request.alternatives[i]);
+        out.end_object();
+      }
+      out.end_array();
+    }
+  }
+  out.end_object();
+}
+
+void render_wishes(json_writer& out, const model::server_spec& spec) {
+  out.key("topology");
+  out.begin_object();
+  out.field("numa", to_string(spec.topology.numa));
+  out.field("pcie_switch", to_string(spec.topology.pcie_switch));
+  out.field("fabric", to_string(spec.topology.fabric));
+  out.end_object();
+  out.key("tags");
+  out.begin_object();
+  out.list<std::string>("require", spec.tags.require);
+  out.list<std::string>("prefer", spec.tags.prefer);
+  out.list<std::string>("avoid", spec.tags.avoid);
+  out.end_object();
+  out.field_unless_empty("anti_affinity_group", spec.anti_affinity_group);
+  if (spec.preferred_host) {
+    out.field("preferred_host_id", *spec.preferred_host);
+  }
+  out.field("auto_start", spec.auto_start);
+  out.key("metadata");
+  out.begin_object();
+  for (const auto& [name, value] : spec.metadata) {
+    out.pair(name, value);
+  }
+  out.end_object();
+}
+
+/// Everything but the devices, up to and without the closing bracket.
+void render_head(json_writer& out, const model::server_record& server, std::string_view host_name) {
+  out.field("id", server.id);
+  out.field("name", server.spec.name);
+  out.field("status", to_string(server.status));
+  out.field_unless_empty("status_reason", server.status_reason);
+  out.field("power", server.desired_power == model::power::on ? "on" : "off");
+  render_spec(out, server.spec);
+  if (server.host) {
+    out.field("host_id", *server.host);
+    out.field_unless_empty("host", host_name);
+  }
+  out.field("deleting", server.deleting);
+  out.field("created_at", server.created_at);
+  out.field("updated_at", server.updated_at);
+  if (server.why_refused) {
+    out.key("why_refused");
+    render(out, *server.why_refused);
+  }
+}
+
+} // namespace
+
+void render_spec(json_writer& out, const model::server_spec& spec) {
+  out.field("project", spec.project);
+  out.field("hypervisor", spec.hypervisor);
+  out.field("vcpus", spec.vcpus);
+  out.field("memory_mib", spec.memory_mib);
+  out.key("disks");
+  out.begin_array();
+  for (const auto& disk : spec.disks) {
+    out.begin_object();
+    out.field("size_mib", disk.size_mib);
+    out.field_unless_empty("image", disk.image);
+    out.end_object();
+  }
+  out.end_array();
+  out.list<std::string>("networks", spec.networks);
+  out.field("firmware", to_string(spec.boot));
+  out.field("os", spec.os);
+  out.key("device_requests");
+  out.begin_array();
+  for (const auto& request : spec.devices) {
+    render_request(out, request);
+  }
+  out.end_array();
+  render_wishes(out, spec);
+}
+
+void render_placement(json_writer& out, const model::placement& placement) {
+  out.begin_object();
+  out.field("host_id", placement.host);
+  out.list<model::device_id>("device_ids", placement.devices);
+  out.key("scores");
+  out.begin_array();
+  for (const auto& part : placement.scores) {
+    out.begin_object();
+    out.field("rule", part.rule);
+    out.field("points", part.points);
+    out.field_unless_empty("reason", part.reason);
+    out.end_object();
+  }
+  out.end_array();
+  out.end_object();
+}
+
+void render(json_writer& out, const model::refusal& why) {
+  out.begin_object();
+  out.field("summary", summary(why));
+  out.field("hosts_considered", why.hosts_considered);
+  out.key("rules");
+  out.begin_array();
+  for (const auto& rule : why.rules) {
+    out.begin_object();
+    out.field("rule", rule.rule);
+    out.field("hosts_excluded", rule.hosts_excluded);
+    if (rule.nearest) {
+      out.field("nearest_host_id", *rule.nearest);
+      out.field_unless_empty("nearest_host", rule.nearest_name);
+      out.field("used", rule.miss.used);
+      out.field("requested", rule.miss.requested);
+      out.field("capacity", rule.miss.capacity);
+      out.field_unless_empty("text", rule.miss.text);
+    }
+    out.end_object();
+  }
+  out.end_array();
+  out.key("suggestions");
+  out.begin_array();
+  for (const auto& suggestion : why.suggestions) {
+    out.begin_object();
+    out.field("change", suggestion.change);
+    out.field("host_id", suggestion.host);
+    out.field_unless_empty("host", suggestion.host_name);
+    out.end_object();
+  }
+  out.end_array();
+  out.end_object();
+}
+
+void render(json_writer& out, const model::server_record& server) {
+  out.begin_object();
+  render_head(out, server, {});
+  out.key("devices");
+  out.begin_array();
+  for (const auto& attached : server.attachments) {
+    out.begin_object();
+    out.field("id", attached.device);
+    out.field("dev_type", to_string(attached.type));
+    out.end_object();
+  }
+  out.end_array();
+  out.end_object();
+}
+
+void render(json_writer& out, const model::server_row& row) {
+  out.begin_object();
+  render_head(out, row.server, row.host_name);
+  out.key("devices");
+  out.begin_array();
+  for (const auto& device : row.devices) {
+    render(out, device);
+  }
+  out.end_array();
+  out.end_object();
+}
+
+void render(json_writer& out, const model::forecast& forecast) {
+  out.begin_object();
+  out.field("can_create", forecast.can_create);
+  out.field("allow_count", forecast.allow_count);
+  out.key("placements");
+  out.begin_array();
+  for (const auto& placement : forecast.placements) {
+    render_placement(out, placement);
+  }
+  out.end_array();
+  if (forecast.why_not) {
+    out.key("why_not");
+    render(out, *forecast.why_not);
+  }
+  out.end_object();
+}
+
+void render(json_writer& out, const model::failure& failure) {
+  const auto& row = model::describe(failure.code);
+  out.begin_object();
+  out.field("code", row.http_status);
+  out.field("class", row.name);
+  out.field("message", failure.message.empty() ? row.meaning : std::string_view{failure.message});
+  out.key("details");
+  out.begin_object();
+  for (const auto& [name, value] : failure.details) {
+    out.pair(name, value);
+  }
+  out.end_object();
+  out.end_object();
+}
+
+} // namespace berth::api

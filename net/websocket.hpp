@@ -14,7 +14,7 @@ namespace berth::net {
 struct websocket_limits {
   std::size_t frame_bytes_max = 1U << 20U; ///< a longer message closes the connection with 1009
   std::size_t queue_bytes_max = 8U << 20U; ///< unsent bytes beyond this close it as too slow
-  std::chrono::milliseconds handshake_timeout{5'000};
+  std::chrono::milliseconds handshake_timeout{5'000}; ///< of the upgrade and of closing
   /// Closed after this long without a byte from the peer; a ping goes out after half of it.
   std::chrono::milliseconds idle_timeout{30'000};
 };

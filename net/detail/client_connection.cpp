@@ -30,10 +30,9 @@ void client_connection::send(const client_request& call, byte_sink sink, callbac
   done_ = std::move(done);
   sink_ = std::move(sink);
   on_head_ = std::move(on_head);
-  parser_.emplace(header_bytes_max_, body_bytes_max_);
   head_only_ = call.method == "HEAD";
-  parser_->skip(head_only_);
-  head_seen_ = got_bytes_ = hung_up_ = failed_unanswered_ = false;
+  new_parser();
+  got_bytes_ = hung_up_ = failed_unanswered_ = false;
   in_begin_ = in_end_ = 0;
   out_.clear();
   sent_ = 0;
@@ -46,6 +45,14 @@ void client_connection::send(const client_request& call, byte_sink sink, callbac
   write_more();
   if (!closed_)
     read_more();
+}
+
+void client_connection::new_parser() {
+  parser_.emplace(header_bytes_max_, body_bytes_max_);
+  parser_->skip(head_only_);
+  if (sink_)
+    parser_->set_sink(this);
+  head_seen_ = false;
 }
 
 void client_connection::write_more() {
@@ -123,18 +130,13 @@ bool client_connection::parse() {
     }
     if (parser_->is_header_done() && !head_seen_) {
       head_seen_ = true;
-      if (sink_ && parser_->message().status == 200) {
-        parser_->set_sink(this);
-        if (on_head_)
-          on_head_();
-      }
+      if (parser_->streams() && on_head_)
+        on_head_();
     }
     if (parser_->is_done()) {
       if (parser_->message().status >= 200)
         return complete(), false;
-      parser_.emplace(header_bytes_max_, body_bytes_max_); // 100 Continue and its like
-      parser_->skip(head_only_);
-      head_seen_ = false;
+      new_parser(); // that was 100 Continue or its like
       continue;
     }
     if (ec == http::error::need_more || used == 0)

@@ -33,6 +33,7 @@ public:
   void close();
 
 private:
+  void new_parser();
   void write_more();
   void read_more();
   void on_read(error_code ec, std::size_t count);

@@ -84,8 +84,14 @@ void response_parser::on_field_impl(http::field, beast::string_view name, beast:
   message_.headers.add(view(name), view(value));
 }
 
+void response_parser::on_header_impl(error_code&) {
+  streams_ = sink_ != nullptr && message_.status == 200;
+  if (streams_)
+    body_limit(boost::none); // nothing of it is kept
+}
+
 std::size_t response_parser::on_body_impl(beast::string_view body, error_code& ec) {
-  if (sink_ == nullptr)
+  if (!streams_)
     message_.body.append(body.data(), body.size());
   else if (!sink_->on_body(view(body)))
     ec = http::error::end_of_stream;

@@ -56,7 +56,10 @@ public:
   };
 
   [[nodiscard]] response& message() { return message_; }
+  /// A 200's body goes to `sink`, which must live as long as the parser.
   void set_sink(body_sink* sink) { sink_ = sink; }
+  /// True when the body goes to the sink.
+  [[nodiscard]] bool streams() const { return streams_; }
 
 private:
   using error_code = boost::system::error_code;
@@ -65,7 +68,7 @@ private:
   void on_response_impl(int status, beast::string_view, int, error_code&) override;
   void on_field_impl(http::field, beast::string_view name, beast::string_view value,
                      error_code&) override;
-  void on_header_impl(error_code&) override {}
+  void on_header_impl(error_code&) override;
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(beast::string_view body, error_code& ec) override;
   void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
@@ -74,6 +77,7 @@ private:
 
   response message_;
   body_sink* sink_ = nullptr;
+  bool streams_ = false;
 };
 
 /// Writes a request's or response's header fields; CR and LF in them become spaces, so that no

@@ -1,9 +1,10 @@
 #pragma once
 
+#include "net/unique_function.hpp"
+
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/role.hpp>
@@ -62,6 +63,8 @@ public:
     socket_.close(ignored);
   }
 
+  unique_function<void()> on_drain; ///< called when a WebSocket's last frame has been written
+
 private:
   socket_type socket_;
   std::shared_ptr<asio::ssl::context> context_;
@@ -73,17 +76,36 @@ inline void beast_close_socket(stream& s) {
   s.close();
 }
 
-// Found by Beast when a WebSocket has ended: the frames of the closing handshake have been
-// exchanged, nothing of value can follow.
+/// Stops sending and discards what still comes, until the peer has closed too: closing with unread
+/// bytes would send a reset that can overtake the last frame. Its owner bounds it by closing the
+/// socket.
+template <class Handler> struct drain_operation {
+  stream& s;
+  Handler handler;
+
+  void operator()(error_code ec) {
+    char discarded[4096];
+    while (!ec)
+      s.socket().read_some(asio::buffer(discarded), ec);
+    if (ec == asio::error::would_block || ec == asio::error::try_again)
+      return s.socket().async_wait(socket_type::wait_read, std::move(*this));
+    handler(error_code{}); // however it ended, what mattered has been said
+  }
+};
+
+// Found by Beast when a WebSocket has ended and its last frame is written.
 inline void teardown(boost::beast::role_type, stream& s, error_code& ec) {
   s.socket().shutdown(socket_type::shutdown_both, ec);
 }
 
 template <class Handler>
 void async_teardown(boost::beast::role_type, stream& s, Handler&& handler) {
-  error_code ec;
-  s.socket().shutdown(socket_type::shutdown_both, ec);
-  asio::post(s.get_executor(), [h = std::forward<Handler>(handler), ec]() mutable { h(ec); });
+  error_code ignored;
+  s.socket().shutdown(socket_type::shutdown_send, ignored);
+  if (s.on_drain)
+    s.on_drain();
+  s.socket().async_wait(socket_type::wait_read,
+                        drain_operation<std::decay_t<Handler>>{s, std::forward<Handler>(handler)});
 }
 
 } // namespace berth::net::detail

@@ -3,10 +3,12 @@
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/error.hpp>
 #include <boost/beast/websocket/error.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <deque>
 #include <mutex>
 
@@ -41,8 +43,10 @@ namespace {
 namespace beast = boost::beast;
 namespace ws = boost::beast::websocket;
 
-constexpr std::size_t read_bytes = 16U << 10U;        // read at most this much at a time
-constexpr std::size_t buffer_bytes_kept = 64U << 10U; // a larger buffer is given back
+constexpr std::size_t read_bytes = 16U << 10U;            // read at most this much at a time
+constexpr auto linger = std::chrono::milliseconds(1'000); // for the peer to close after us
+constexpr std::size_t reason_bytes_max = 120;             // what fits a close frame
+constexpr std::size_t buffer_bytes_kept = 64U << 10U;     // a larger buffer is given back
 
 /// Both ends of a WebSocket once its connection stands. Everything but send, close and
 /// queued_bytes happens on the lane.
@@ -70,7 +74,8 @@ private:
   using self_ptr = std::shared_ptr<websocket_session>;
   self_ptr self() { return std::static_pointer_cast<websocket_session>(shared_from_this()); }
   void prepare();
-  void on_open_done(error_code ec, const std::string& who);
+  void on_open_done(error_code ec);
+  [[nodiscard]] error why_not_open(const error_code& ec) const;
   void read();
   void on_piece(error_code ec);
   void take_message();
@@ -83,12 +88,13 @@ private:
 
   std::shared_ptr<lane> lane_;
   std::unique_ptr<stream> stream_;
-  std::optional<ws::stream<stream&>> ws_; // on stream_
+  std::optional<ws::stream<stream&, false>> ws_; // on stream_
   ticket_ptr ticket_;
   std::shared_ptr<const connection_info> info_;
   websocket_handlers handlers_;
   websocket_limits limits_;
   std::function<void(error)> on_failed_; // a client's, until it is open
+  std::string who_;                      // a client's server, for messages
   ws::response_type upgrade_answer_;
 
   beast::flat_buffer buffer_;
@@ -102,6 +108,7 @@ private:
   bool pinging_ = false;
   bool closing_ = false;
   bool stopping_ = false;
+  bool draining_ = false;           // the last frame is out; waiting for the peer to close
   std::uint16_t pending_close_ = 0; // close with this code when the queue is empty
   std::string pending_reason_;
 
@@ -116,17 +123,22 @@ void websocket_session::prepare() {
   if (ticket_)
     ticket_->set_holder(this);
   ws_.emplace(*stream_);
-  ws::stream_base::timeout timeouts{};
-  timeouts.handshake_timeout = limits_.handshake_timeout;
-  timeouts.idle_timeout = ws::stream_base::none(); // ours: Beast's own ping outlives its stream
-  ws_->set_option(timeouts);
+  stream_->on_drain = [this] {
+    draining_ = true;
+    deadline = steady::now() + std::min(limits_.handshake_timeout, linger);
+  };
+  // All deadlines are ours: Beast 1.74's own ping can outlive its stream, and its timeout of a
+  // closing handshake trips an assertion of a suspended read.
+  ws_->set_option(
+      ws::stream_base::timeout{ws::stream_base::none(), ws::stream_base::none(), false});
   ws_->read_message_max(limits_.frame_bytes_max);
   ws_->auto_fragment(false);
   ws_->binary(true);
   ws_->control_callback(
       [this](ws::frame_type, beast::string_view) { last_heard_ = steady::now(); });
   opening_ = true;
-  lane_->require_granularity(limits_.idle_timeout / 8);
+  deadline = steady::now() + limits_.handshake_timeout;
+  lane_->require_granularity(std::min(limits_.idle_timeout / 8, limits_.handshake_timeout / 4));
   lane_->attach(*this);
 }
 
@@ -143,12 +155,13 @@ void websocket_session::open_as_server(const header_fields& fields) {
   }
   if (ended_)
     return;
-  ws_->async_accept(request, [me = self()](error_code ec) { me->on_open_done(ec, "client"); });
+  ws_->async_accept(request, [me = self()](error_code ec) { me->on_open_done(ec); });
 }
 
 void websocket_session::open_as_client(websocket_request request,
                                        std::function<void(error)> on_failed) {
   on_failed_ = std::move(on_failed);
+  who_ = request.host;
   prepare();
   if (ended_)
     return;
@@ -160,30 +173,30 @@ void websocket_session::open_as_client(websocket_request request,
                beast::string_view(value.data(), value.size()));
     }
   }));
-  ws_->async_handshake(
-      upgrade_answer_, request.host, request.target,
-      [me = self(), who = request.host](error_code ec) { me->on_open_done(ec, who); });
+  ws_->async_handshake(upgrade_answer_, request.host, request.target,
+                       [me = self()](error_code ec) { me->on_open_done(ec); });
 }
 
-void websocket_session::on_open_done(error_code ec, const std::string& who) {
+error websocket_session::why_not_open(const error_code& ec) const {
+  if (ec == ws::error::upgrade_declined)
+    return {errc::upgrade_refused, who_ + " refused the WebSocket upgrade with status " +
+                                       std::to_string(upgrade_answer_.result_int())};
+  if (ec.category() == make_error_code(ws::error::closed).category() ||
+      ec.category() == make_error_code(beast::http::error::end_of_stream).category())
+    return {errc::protocol, who_ + " does not speak WebSocket: " + ec.message()};
+  return socket_error(ec, "WebSocket handshake with " + who_ + " failed");
+}
+
+void websocket_session::on_open_done(error_code ec) {
   opening_ = false;
   if (ended_)
     return release_when_quiet();
   if (ec) {
     ERR_clear_error();
-    error reason;
-    if (ec == ws::error::upgrade_declined)
-      reason = {errc::upgrade_refused, who + " refused the WebSocket upgrade with status " +
-                                           std::to_string(upgrade_answer_.result_int())};
-    else if (ec == beast::error::timeout)
-      reason = {errc::timed_out, "WebSocket handshake with " + who + " took too long"};
-    else if (ec.category() == make_error_code(ws::error::closed).category())
-      reason = {errc::protocol, who + " does not speak WebSocket: " + ec.message()};
-    else
-      reason = socket_error(ec, "WebSocket handshake with " + who + " failed");
-    if (const auto failed = std::move(on_failed_))
-      failed(std::move(reason));
+    const auto failed = std::move(on_failed_);
     on_failed_ = nullptr;
+    if (failed)
+      failed(why_not_open(ec));
     return end({});
   }
   opened_ = true;
@@ -305,8 +318,10 @@ void websocket_session::start_close() {
   if (closing_ || ended_)
     return;
   closing_ = true;
-  ws::close_reason why(pending_close_);
-  why.reason.assign(pending_reason_.data(), std::min<std::size_t>(pending_reason_.size(), 120));
+  deadline = steady::now() + limits_.handshake_timeout;
+  const std::string_view words = std::string_view(pending_reason_).substr(0, reason_bytes_max);
+  const ws::close_reason why(static_cast<ws::close_code>(pending_close_),
+                             {words.data(), words.size()});
   ws_->async_close(why, [me = self()](error_code ec) {
     me->closing_ = false;
     if (me->ended_)
@@ -325,13 +340,27 @@ void websocket_session::wind_down() {
 }
 
 void websocket_session::on_deadline(steady::time_point now) {
+  if (draining_) {
+    deadline = steady::time_point::max();
+    return stream_->close(); // the operation under way ends and tells why it began
+  }
+  if (!opened_) {
+    const auto failed = std::move(on_failed_);
+    on_failed_ = nullptr;
+    if (failed)
+      failed({errc::timed_out, "WebSocket handshake with " + who_ + " took too long"});
+    return end({});
+  }
+  if (closing_)
+    return end(
+        {websocket_end::kind::timed_out, pending_close_, "the closing handshake took too long"});
   const auto limit = last_heard_ + limits_.idle_timeout;
   const auto half = last_heard_ + limits_.idle_timeout / 2;
   if (now >= limit)
     return end({websocket_end::kind::timed_out, 0,
                 "nothing came for " + std::to_string(limits_.idle_timeout.count()) + " ms"});
   deadline = now < half ? half : limit;
-  if (now < half || pinging_ || closing_)
+  if (now < half || pinging_)
     return;
   pinging_ = true;
   ws_->async_ping({}, [me = self()](error_code ec) {
@@ -354,8 +383,6 @@ websocket_end websocket_session::explain(const error_code& ec) const {
   if (ec == ws::error::message_too_big || ec == ws::error::buffer_overflow)
     return {kind::too_large, 1009,
             "a message is larger than " + std::to_string(limits_.frame_bytes_max) + " bytes"};
-  if (ec == beast::error::timeout)
-    return {kind::timed_out, 0, "the closing handshake took too long"};
   if (ec.category() == make_error_code(ws::error::closed).category())
     return {kind::protocol, 1002, "WebSocket protocol violation: " + ec.message()};
   return {kind::lost, 0, socket_error(ec, "connection lost").message};

@@ -1,0 +1,68 @@
+#include "scheduler/best_fit.hpp"
+#include "scheduler/pipeline.hpp"
+
+namespace berth::scheduler {
+
+model::decision plan(const inventory& world, const model::placement_request& request,
+                     const options& /*how*/) {
+  const auto& inside = world.internals();
+  const query asked = resolve(inside, request);
+  const auto best = find_best(inside, asked);
+  if (!best) {
+    return why_nowhere(inside, asked);
+  }
+  return model::placement{inside.hosts[best->host].record.id,
+                          in_request_order(inside, asked, best->host, best->chosen),
+                          {}};
+}
+
+std::optional<model::rule_verdict> check(const inventory& world,
+                                         const model::placement_request& request,
+                                         const model::placement& where) {
+  const auto& inside = world.internals();
+  const auto slot = inside.find_host(where.host);
+  if (!slot) {
+    return model::rule_verdict{
+        "known_host", 1, where.host, {}, {0, 1, 0, "host " + to_string(where.host) + " is gone"}};
+  }
+  const query asked = resolve(inside, request);
+  const candidate at{inside, asked, *slot, &where.devices};
+  const auto failure = first_failure(at);
+  if (!failure) {
+    return std::nullopt;
+  }
+  const auto& [rule, found] = *failure;
+  return model::rule_verdict{std::string{rule->name},
+                             1,
+                             where.host,
+                             at.host().record.name,
+                             {found.used, found.requested, found.capacity, rule->say(at, found)}};
+}
+
+model::forecast forecast(const inventory& world, const model::placement_request& shape,
+                         std::int32_t limit, const options& how) {
+  inventory trial;
+  trial.internals() = world.internals();
+  model::forecast answer;
+  model::placement_request request = shape;
+  // Ids that no server has: the trial never meets a real one.
+  const auto trial_space = model::uuid::derive(model::uuid{}, "berth forecast");
+  for (std::int32_t i = 0; i < limit; ++i) {
+    request.server.value = model::uuid::derive(trial_space, std::to_string(i));
+    auto decided = i == 0 ? explain(trial, request, how) : plan(trial, request, how);
+    if (auto* const why = std::get_if<model::refusal>(&decided)) {
+      answer.why_not =
+          i == 0 ? std::move(*why) : std::get<model::refusal>(explain(trial, request, how));
+      break;
+    }
+    auto& where = std::get<model::placement>(decided);
+    trial.apply(server_allocated{request.server, where.host, request.amount, where.devices,
+                                 request.anti_affinity_group});
+    answer.placements.push_back(std::move(where));
+    ++answer.allow_count;
+  }
+  answer.can_create = answer.allow_count > 0;
+  return answer;
+}
+
+} // namespace berth::scheduler

@@ -1,0 +1,324 @@
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "model/random.hpp"
+#include "tests/scheduler/reference.hpp"
+#include "tests/scheduler/world.hpp"
+
+namespace berth::scheduler {
+namespace {
+
+/// Draws small random worlds in which every rule matters now and then.
+class world_maker {
+public:
+  explicit world_maker(std::uint64_t seed) : dice_(seed) {}
+
+  int draw(int below) { return static_cast<int>(dice_.below(static_cast<std::uint64_t>(below))); }
+  bool one_in(int many) { return draw(many) == 0; }
+
+  host_changed host(std::uint64_t number) {
+    host_changed made{open_host(number), {}};
+    auto& host = made.host;
+    host.capacity = {draw(24), 1000 + draw(4000), 1000 + draw(4000)};
+    host.reserve = {draw(3), draw(100), draw(100)};
+    host.cpu_overcommit_milli = one_in(3) ? 2000 : 1000;
+    host.memory_overcommit_milli = one_in(3) ? 1500 : 1000;
+    host.enabled = !one_in(12);
+    host.maintenance = one_in(12);
+    host.settled = !one_in(12);
+    host.status = one_in(12) ? model::host_status::offline : model::host_status::online;
+    for (const auto* tag : {"fast", "old"}) {
+      if (one_in(3)) {
+        host.tags.emplace_back(tag);
+      }
+    }
+    const int devices = draw(8);
+    const bool fabric = one_in(3);
+    for (int i = 0; i < devices; ++i) {
+      made.devices.push_back(device(number, i, fabric));
+    }
+    if (fabric && one_in(2)) {
+      add_partitions(made);
+    }
+    return made;
+  }
+
+  model::device_record device(std::uint64_t host, int position, bool fabric) {
+    constexpr const char* models[] = {"A100", "A100 80GB", "T4"};
+    auto made = free_gpu(host, static_cast<std::uint8_t>(position), models[draw(3)]);
+    made.info.vendor = one_in(4) ? "AMD" : "NVIDIA";
+    made.type = one_in(5)   ? model::dev_type::pci
+                : one_in(5) ? model::dev_type::gpu_vga
+                            : model::dev_type::gpu_hpc;
+    made.reserve = {draw(3), draw(200), draw(200)};
+    made.info.numa_node = draw(3) - 1;
+    made.info.pcie_switch = one_in(4) ? "" : "switch-" + std::to_string(draw(3));
+    made.info.fabric = fabric && !one_in(5) ? "nvswitch" : "";
+    made.info.fabric_module = made.info.fabric.empty() ? -1 : position;
+    made.info.allocation_unit = one_in(4) ? "unit-" + std::to_string(draw(2)) : "";
+    made.state = one_in(6) ? model::device_state::resetting : model::device_state::free;
+    made.enabled = !one_in(10);
+    made.present = !one_in(12);
+    made.info.unusable_reason = one_in(12) ? "boot VGA" : "";
+    return made;
+  }
+
+  void add_partitions(host_changed& made) {
+    const int count = 1 + draw(5);
+    for (int id = 0; id < count; ++id) {
+      model::fabric_partition partition{"nvswitch", id, {}};
+      for (const auto& device : made.devices) {
+        if (!device.info.fabric.empty() && one_in(2)) {
+          partition.modules.push_back(device.info.fabric_module);
+        }
+      }
+      if (!partition.modules.empty()) {
+        made.host.partitions.push_back(partition);
+      }
+    }
+  }
+
+  model::device_selector selector() {
+    constexpr const char* models[] = {"", "A100", "a10", "T4", "A100 80GB", "V100"};
+    model::device_selector made;
+    made.model = models[draw(6)];
+    made.vendor = one_in(5) ? "nvidia" : "";
+    if (one_in(6)) {
+      made.type = one_in(2) ? model::dev_type::gpu_hpc : model::dev_type::pci;
+    }
+    return made;
+  }
+
+  model::placement_request request(std::uint64_t number, std::uint64_t hosts) {
+    auto made = server({}, number);
+    made.amount = {1 + draw(6), 1 + draw(900), draw(900)};
+    const int parts = one_in(3) ? 0 : 1 + draw(3);
+    for (int i = 0; i < parts; ++i) {
+      if (one_in(6)) {
+        const auto named =
+            exactly((1 + dice_.below(hosts)) * 1000 + static_cast<std::uint64_t>(draw(8)));
+        if (std::find(made.devices.begin(), made.devices.end(), named) == made.devices.end()) {
+          made.devices.push_back(named);
+        }
+        continue;
+      }
+      model::device_request wish;
+      wish.count = 1 + draw(3);
+      for (int a = 0; a < 1 + draw(2); ++a) {
+        wish.alternatives.push_back(selector());
+      }
+      made.devices.push_back(wish);
+    }
+    const auto wish = [this] {
+      return one_in(5) ? model::wish::require : one_in(4) ? model::wish::none : model::wish::prefer;
+    };
+    made.topology = {wish(), wish(), wish()};
+    if (one_in(6)) {
+      made.tags.require = {"fast"};
+    }
+    if (one_in(6)) {
+      made.tags.avoid = {"old"};
+    }
+    if (one_in(4)) {
+      made.tags.prefer = {"old", "fast"};
+    }
+    if (one_in(4)) {
+      made.anti_affinity_group = one_in(2) ? "web" : "db";
+    }
+    if (one_in(8)) {
+      made.host = numbered<model::host_id>(1 + dice_.below(hosts + 1));
+    }
+    if (one_in(5)) {
+      made.preferred_host = numbered<model::host_id>(1 + dice_.below(hosts + 1));
+    }
+    return made;
+  }
+
+  model::random& dice() { return dice_; }
+
+private:
+  model::random dice_;
+};
+
+/// The real inventory and the reference, fed the same.
+struct twins {
+  inventory real;
+  reference_world plain;
+
+  void apply(const inventory_update& update) {
+    real.apply(update);
+    plain.apply(update);
+  }
+};
+
+void expect_same(const twins& world, const model::placement_request& request) {
+  const auto expected = reference_plan(world.plain, request);
+  const auto decided = plan(world.real, request);
+  if (const auto* const why = std::get_if<model::refusal>(&decided)) {
+    ASSERT_FALSE(expected.fits) << "refused: " << summary(*why);
+    std::map<std::string, std::int64_t> excluded;
+    for (const auto& rule : why->rules) {
+      excluded[rule.rule] = rule.hosts_excluded;
+      EXPECT_TRUE(rule.nearest.has_value());
+      EXPECT_FALSE(rule.miss.text.empty()) << rule.rule;
+    }
+    EXPECT_EQ(excluded, expected.excluded);
+    EXPECT_EQ(why->hosts_considered, static_cast<std::int64_t>(world.plain.hosts.size()));
+    return;
+  }
+  const auto& where = std::get<model::placement>(decided);
+  ASSERT_TRUE(expected.fits);
+  EXPECT_EQ(to_string(where.host), to_string(expected.host));
+  EXPECT_EQ(std::set<model::device_id>(where.devices.begin(), where.devices.end()),
+            expected.devices);
+  EXPECT_TRUE(serves_in_order(world.plain, request, where.devices));
+  EXPECT_EQ(check(world.real, request, where), std::nullopt);
+}
+
+server_allocated allocation_of(const model::placement_request& request,
+                               const model::placement& where) {
+  return {request.server, where.host, request.amount, where.devices, request.anti_affinity_group};
+}
+
+/// SEEDS=n runs more worlds; SEED=n runs one.
+std::pair<std::uint64_t, std::uint64_t> seeds() {
+  if (const char* const one = std::getenv("SEED")) {
+    const auto seed = std::strtoull(one, nullptr, 10);
+    return {seed, seed + 1};
+  }
+  const char* const many = std::getenv("SEEDS");
+  return {1, 1 + (many != nullptr ? std::strtoull(many, nullptr, 10) : 400)};
+}
+
+void live_in_random_world(std::uint64_t seed) {
+  world_maker make{seed};
+  twins world;
+  const std::uint64_t hosts = 1 + make.dice().below(5);
+  for (std::uint64_t number = 1; number <= hosts; ++number) {
+    world.apply(make.host(number));
+  }
+  for (std::uint64_t step = 0; step < 20; ++step) {
+    const auto request = make.request(900'000 + step, hosts);
+    expect_same(world, request);
+    if (::testing::Test::HasFailure()) {
+      return;
+    }
+    const auto decided = plan(world.real, request);
+    if (const auto* const where = std::get_if<model::placement>(&decided)) {
+      world.apply(allocation_of(request, *where));
+    }
+    switch (make.draw(8)) {
+    case 0:
+      world.apply(make.host(1 + make.dice().below(hosts))); // a host reports anew
+      break;
+    case 1: {
+      const auto number = 1 + make.dice().below(hosts);
+      auto& known = world.plain.hosts.at(numbered<model::host_id>(number)).devices;
+      if (!known.empty()) {
+        auto device = known[make.dice().below(known.size())];
+        device.type = model::dev_type::gpu_vga;
+        device.enabled = !device.enabled;
+        world.apply(device_changed{device});
+      }
+      break;
+    }
+    case 2:
+      if (!world.plain.servers.empty()) {
+        world.apply(server_released{world.plain.servers.begin()->first});
+      }
+      break;
+    default:
+      break;
+    }
+  }
+}
+
+TEST(Properties, PlanDecidesLikeTheReference) {
+  const auto [first, last] = seeds();
+  for (std::uint64_t seed = first; seed < last; ++seed) {
+    live_in_random_world(seed);
+    ASSERT_FALSE(HasFailure()) << "SEED=" << seed;
+  }
+}
+
+/// A releases B's place: afterwards everything is as before.
+void allocate_and_release(std::uint64_t seed) {
+  world_maker make{seed};
+  twins world;
+  const std::uint64_t hosts = 1 + make.dice().below(5);
+  for (std::uint64_t number = 1; number <= hosts; ++number) {
+    world.apply(make.host(number));
+  }
+  for (std::uint64_t step = 0; step < 10; ++step) {
+    const auto request = make.request(900'000 + step, hosts);
+    const auto probe = make.request(800'000 + step, hosts);
+    const auto before = plan(world.real, probe);
+    const auto decided = plan(world.real, request);
+    const auto* const where = std::get_if<model::placement>(&decided);
+    if (where == nullptr) {
+      continue;
+    }
+    world.apply(allocation_of(request, *where));
+    if (!where->devices.empty()) {
+      EXPECT_TRUE(check(world.real, request, *where).has_value()) << "its devices are taken now";
+    }
+    world.apply(server_released{request.server});
+    for (const auto& device : world.plain.hosts.at(where->host).devices) {
+      if (std::count(where->devices.begin(), where->devices.end(), device.info.id) > 0) {
+        world.apply(device_changed{device});
+      }
+    }
+    EXPECT_EQ(plan(world.real, probe), before);
+  }
+}
+
+TEST(Properties, ReleaseUndoesAllocate) {
+  const auto [first, last] = seeds();
+  for (std::uint64_t seed = first; seed < last; ++seed) {
+    allocate_and_release(seed);
+    ASSERT_FALSE(HasFailure()) << "SEED=" << seed;
+  }
+}
+
+void forecast_like_plans(std::uint64_t seed) {
+  world_maker make{seed};
+  inventory world;
+  const std::uint64_t hosts = 1 + make.dice().below(5);
+  for (std::uint64_t number = 1; number <= hosts; ++number) {
+    world.apply(make.host(number));
+  }
+  const auto shape = make.request(900'000, hosts);
+  const auto answer = forecast(world, shape, 5);
+  std::int32_t fitted = 0;
+  for (; fitted < 5; ++fitted) {
+    auto request = shape;
+    request.server = numbered<model::server_id>(700'000 + static_cast<std::uint64_t>(fitted));
+    const auto decided = plan(world, request);
+    const auto* const where = std::get_if<model::placement>(&decided);
+    if (where == nullptr) {
+      ASSERT_TRUE(answer.why_not.has_value());
+      EXPECT_EQ(answer.why_not->rules, std::get<model::refusal>(decided).rules);
+      break;
+    }
+    ASSERT_LT(static_cast<std::size_t>(fitted), answer.placements.size());
+    EXPECT_EQ(answer.placements[static_cast<std::size_t>(fitted)].host, where->host);
+    EXPECT_EQ(answer.placements[static_cast<std::size_t>(fitted)].devices, where->devices);
+    world.apply(allocation_of(request, *where));
+  }
+  EXPECT_EQ(answer.allow_count, fitted);
+  EXPECT_EQ(answer.can_create, fitted > 0);
+  EXPECT_EQ(answer.why_not.has_value(), fitted < 5);
+}
+
+TEST(Properties, ForecastIsRepeatedPlanning) {
+  const auto [first, last] = seeds();
+  for (std::uint64_t seed = first; seed < last; ++seed) {
+    forecast_like_plans(seed);
+    ASSERT_FALSE(HasFailure()) << "SEED=" << seed;
+  }
+}
+
+} // namespace
+} // namespace berth::scheduler

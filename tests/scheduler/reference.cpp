@@ -1,0 +1,465 @@
+#include "tests/scheduler/reference.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+#include "model/text.hpp"
+#include "scheduler/scores.hpp"
+
+namespace berth::scheduler {
+
+namespace {
+
+using device_list = std::vector<const model::device_record*>;
+
+bool matches(const reference_world& world, const model::device_selector& selector,
+             const model::device_record& device) {
+  bool exact = false;
+  for (const auto& [id, host] : world.hosts) {
+    for (const auto& other : host.devices) {
+      exact = exact || model::equals_ignoring_case(other.info.model, selector.model);
+    }
+  }
+  const bool model_ok = selector.model.empty() ||
+                        (exact ? model::equals_ignoring_case(device.info.model, selector.model)
+                               : model::contains_ignoring_case(device.info.model, selector.model));
+  return model_ok &&
+         (selector.vendor.empty() ||
+          model::equals_ignoring_case(selector.vendor, device.info.vendor)) &&
+         (!selector.type || *selector.type == device.type) &&
+         (!selector.vendor_device || *selector.vendor_device == device.info.vendor_device);
+}
+
+/// The described requests with one selector chosen for each.
+using wish_list = std::vector<std::pair<model::device_selector, int>>;
+
+/// Every choice of alternatives, by the sum of their positions, earlier requests' firsts first.
+std::vector<std::pair<int, wish_list>> all_choices(const model::placement_request& request) {
+  std::vector<std::pair<std::vector<int>, wish_list>> found{{}};
+  for (const auto& wish : request.devices) {
+    if (wish.id) {
+      continue;
+    }
+    std::vector<std::pair<std::vector<int>, wish_list>> longer;
+    for (const auto& [picks, so_far] : found) {
+      for (std::size_t i = 0; i < wish.alternatives.size(); ++i) {
+        auto next = std::pair{picks, so_far};
+        next.first.push_back(static_cast<int>(i));
+        next.second.emplace_back(wish.alternatives[i], wish.count);
+        longer.push_back(std::move(next));
+      }
+    }
+    found = std::move(longer);
+  }
+  const auto sum = [](const std::vector<int>& picks) {
+    int total = 0;
+    for (const int pick : picks) {
+      total += pick;
+    }
+    return total;
+  };
+  std::stable_sort(found.begin(), found.end(),
+                   [&](const auto& a, const auto& b) { return sum(a.first) < sum(b.first); });
+  std::vector<std::pair<int, wish_list>> choices;
+  for (const auto& [picks, chosen] : found) {
+    choices.emplace_back(sum(picks), chosen);
+  }
+  return choices;
+}
+
+/// Can the devices be dealt out so that every wish gets its number?
+bool can_deal(const reference_world& world, wish_list left, const device_list& devices,
+              std::size_t next) {
+  if (next == devices.size()) {
+    return std::all_of(left.begin(), left.end(), [](const auto& wish) { return wish.second == 0; });
+  }
+  for (auto& [selector, count] : left) {
+    if (count > 0 && matches(world, selector, *devices[next])) {
+      --count;
+      if (can_deal(world, left, devices, next + 1)) {
+        return true;
+      }
+      ++count;
+    }
+  }
+  return false;
+}
+
+class reference_host {
+public:
+  reference_host(const reference_world& world, const host_changed& host,
+                 const model::placement_request& request)
+      : world_(world), host_(host), request_(request) {
+    for (const auto& device : host.devices) {
+      if (model::is_offerable(device) && world.taken.count(device.info.id) == 0) {
+        free_.push_back(&device);
+      }
+    }
+    for (const auto& wish : request.devices) {
+      if (wish.id) {
+        named_.insert(*wish.id);
+      } else {
+        described_count_ += static_cast<std::size_t>(wish.count);
+      }
+    }
+    for (const auto& [id, server] : world.servers) {
+      if (server.host == host.host.id) {
+        used_ += server.amount;
+        if (!server.devices.empty()) {
+          holders_ += server.amount;
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] model::resources capacity() const {
+    return {host_.host.capacity.cpus * host_.host.cpu_overcommit_milli / 1000,
+            host_.host.capacity.memory_mib * host_.host.memory_overcommit_milli / 1000,
+            host_.host.capacity.storage_mib};
+  }
+
+  /// CLOUDPODS.md 2.2, written out.
+  [[nodiscard]] model::resources free_amount() const {
+    model::resources r;
+    for (const auto& device : host_.devices) {
+      if (model::is_gpu(device.type) && device.info.unusable_reason.empty() &&
+          (device.present || device.owner)) {
+        r += device.reserve;
+      }
+    }
+    const auto u = model::min(r, holders_);
+    const auto ordinary = capacity() - used_ + u - r - host_.host.reserve;
+    return request_.devices.empty() ? ordinary : ordinary + (r - u);
+  }
+
+  [[nodiscard]] std::string first_failing_rule() const {
+    const auto& host = host_.host;
+    const auto has = [&host](const std::string& tag) {
+      return std::count(host.tags.begin(), host.tags.end(), tag) > 0;
+    };
+    const auto& tags = request_.tags;
+    if (!host.enabled) {
+      return "host_enabled";
+    }
+    if (host.status != model::host_status::online) {
+      return "host_online";
+    }
+    if (!host.settled) {
+      return "host_settled";
+    }
+    if (host.maintenance) {
+      return "maintenance";
+    }
+    if (request_.host && *request_.host != host.id) {
+      return "pinned_host";
+    }
+    if (!std::all_of(tags.require.begin(), tags.require.end(), has) ||
+        std::any_of(tags.avoid.begin(), tags.avoid.end(), has)) {
+      return "tags";
+    }
+    for (const auto& [id, server] : world_.servers) {
+      if (server.host == host.id && !request_.anti_affinity_group.empty() &&
+          server.anti_affinity_group == request_.anti_affinity_group) {
+        return "anti_affinity";
+      }
+    }
+    const auto free = free_amount();
+    if (request_.amount.cpus > free.cpus) {
+      return "cpu";
+    }
+    if (request_.amount.memory_mib > free.memory_mib) {
+      return "memory";
+    }
+    if (request_.amount.storage_mib > free.storage_mib) {
+      return "storage";
+    }
+    for (const auto& id : named_) {
+      if (std::none_of(free_.begin(), free_.end(), [&](auto* d) { return d->info.id == id; })) {
+        return "named_devices";
+      }
+    }
+    if (!any_set([](const device_list&) { return true; })) {
+      return "devices";
+    }
+    if (!any_set([this](const device_list& set) { return is_whole(set); })) {
+      return "units";
+    }
+    if (!any_set([this](const device_list& set) { return is_whole(set) && is_close(set); })) {
+      return "topology";
+    }
+    return {};
+  }
+
+  /// Visits every set of free devices that has the named ones and serves the wishes.
+  void each_set(const wish_list& chosen,
+                const std::function<void(const device_list&)>& visit) const {
+    for (std::size_t bits = 0; bits < (std::size_t{1} << free_.size()); ++bits) {
+      device_list set;
+      device_list described;
+      for (std::size_t i = 0; i < free_.size(); ++i) {
+        if ((bits >> i & 1U) != 0) {
+          set.push_back(free_[i]);
+          if (named_.count(free_[i]->info.id) == 0) {
+            described.push_back(free_[i]);
+          }
+        }
+      }
+      if (set.size() == named_.size() + described_count_ && described.size() == described_count_ &&
+          can_deal(world_, chosen, described, 0)) {
+        visit(set);
+      }
+    }
+  }
+
+  [[nodiscard]] bool any_set(const std::function<bool(const device_list&)>& good) const {
+    bool found = false;
+    for (const auto& [rank, chosen] : all_choices(request_)) {
+      each_set(chosen, [&](const device_list& set) { found = found || good(set); });
+    }
+    return found;
+  }
+
+  [[nodiscard]] bool is_whole(const device_list& set) const {
+    const auto in_set = [&set](const model::device_record& device) {
+      return std::find(set.begin(), set.end(), &device) != set.end();
+    };
+    for (const auto* member : set) {
+      for (const auto& other : host_.devices) {
+        if (!member->info.allocation_unit.empty() &&
+            other.info.allocation_unit == member->info.allocation_unit && !in_set(other)) {
+          return false;
+        }
+      }
+    }
+    std::map<std::string, std::set<int>> modules; // of the described devices on partitioned fabrics
+    for (const auto* member : set) {
+      const bool partitioned = std::any_of(
+          host_.host.partitions.begin(), host_.host.partitions.end(),
+          [&](const auto& partition) { return partition.fabric == member->info.fabric; });
+      if (partitioned && named_.count(member->info.id) == 0) {
+        modules[member->info.fabric].insert(member->info.fabric_module);
+      }
+    }
+    return std::all_of(modules.begin(), modules.end(), [this](const auto& fabric) {
+      return std::any_of(host_.host.partitions.begin(), host_.host.partitions.end(),
+                         [&](const auto& partition) {
+                           return partition.fabric == fabric.first &&
+                                  std::set<int>(partition.modules.begin(),
+                                                partition.modules.end()) == fabric.second;
+                         });
+    });
+  }
+
+  using place_of = std::function<std::string(const model::device_info&)>;
+  static std::string node_of(const model::device_info& info) {
+    return info.numa_node < 0 ? "?" + to_string(info.id) : std::to_string(info.numa_node);
+  }
+  static std::string switch_of(const model::device_info& info) {
+    return info.pcie_switch.empty() ? "?" + to_string(info.id) : info.pcie_switch;
+  }
+  static std::string fabric_of(const model::device_info& info) {
+    return info.fabric.empty() ? "?" + to_string(info.id) : info.fabric;
+  }
+  static int places(const device_list& set, const place_of& place) {
+    std::set<std::string> names;
+    for (const auto* device : set) {
+      names.insert(place(device->info));
+    }
+    return static_cast<int>(names.size());
+  }
+  [[nodiscard]] int left_behind(const device_list& set, const place_of& place) const {
+    int left = 0;
+    for (const auto* other : free_) {
+      const bool chosen = std::find(set.begin(), set.end(), other) != set.end();
+      const bool touched = std::any_of(set.begin(), set.end(), [&](const auto* device) {
+        return place(device->info) == place(other->info);
+      });
+      left += !chosen && touched ? 1 : 0;
+    }
+    return left;
+  }
+
+  [[nodiscard]] bool is_close(const device_list& set) const {
+    constexpr auto require = model::wish::require;
+    const auto& wishes = request_.topology;
+    return set.empty() || ((wishes.numa != require || places(set, node_of) == 1) &&
+                           (wishes.pcie_switch != require || places(set, switch_of) == 1) &&
+                           (wishes.fabric != require || places(set, fabric_of) == 1));
+  }
+
+  [[nodiscard]] int broken_partitions(const device_list& set) const {
+    int broken = 0;
+    for (const auto& partition : host_.host.partitions) {
+      std::size_t free_members = 0;
+      bool touched = false;
+      for (const auto* device : free_) {
+        const bool member = device->info.fabric == partition.fabric &&
+                            std::count(partition.modules.begin(), partition.modules.end(),
+                                       device->info.fabric_module) > 0;
+        free_members += member ? 1U : 0U;
+        touched = touched || (member && std::find(set.begin(), set.end(), device) != set.end());
+      }
+      broken += touched && free_members == partition.modules.size() ? 1 : 0;
+    }
+    return broken;
+  }
+
+  [[nodiscard]] choice_cost cost(const device_list& set) const {
+    constexpr auto none = model::wish::none;
+    const auto& wishes = request_.topology;
+    return {wishes.fabric == none ? 0 : places(set, fabric_of),
+            wishes.numa == none ? 0 : places(set, node_of),
+            wishes.pcie_switch == none ? 0 : places(set, switch_of),
+            broken_partitions(set),
+            left_behind(set, node_of),
+            left_behind(set, switch_of)};
+  }
+
+  struct best_set {
+    device_list devices;
+    choice_cost cost{};
+  };
+  [[nodiscard]] std::optional<best_set> best(const wish_list& chosen) const {
+    std::optional<best_set> best;
+    each_set(chosen, [&](const device_list& set) {
+      if (!is_whole(set) || !is_close(set)) {
+        return;
+      }
+      const auto set_cost = cost(set);
+      // Pointers into one vector: their order is the PCI order.
+      if (!best || set_cost < best->cost || (set_cost == best->cost && set < best->devices)) {
+        best = best_set{set, set_cost};
+      }
+    });
+    return best;
+  }
+
+  [[nodiscard]] ranking rank(int alternatives, const wish_list& chosen, const best_set& set) const {
+    int matching = 0;
+    for (const auto* device : free_) {
+      matching += std::any_of(chosen.begin(), chosen.end(), [&](const auto& wish) {
+        return matches(world_, wish.first, *device);
+      });
+    }
+    host_slot slot;
+    slot.record = host_.host;
+    const bool gpus = std::any_of(host_.devices.begin(), host_.devices.end(),
+                                  [](const auto& device) { return model::is_gpu(device.type); });
+    ranking ranked;
+    ranked[score::alternatives] = alternatives_points(alternatives);
+    ranked[score::preferred_host] = preferred_host_points(slot, request_);
+    ranked[score::preferred_tags] = preferred_tags_points(slot, request_);
+    ranked[score::gpu_free_host] = gpu_free_host_points(gpus, !request_.devices.empty());
+    ranked[score::device_fit] =
+        device_fit_points(chosen.empty() ? 0 : matching - static_cast<int>(described_count_));
+    ranked[score::closeness] =
+        closeness_points(set.cost, static_cast<int>(set.devices.size()), request_.topology);
+    ranked[score::resource_fit] = resource_fit_points(free_amount() - request_.amount, capacity());
+    return ranked;
+  }
+
+private:
+  const reference_world& world_;
+  const host_changed& host_;
+  const model::placement_request& request_;
+  device_list free_;
+  std::set<model::device_id> named_;
+  std::size_t described_count_ = 0;
+  model::resources used_;
+  model::resources holders_;
+};
+
+} // namespace
+
+void reference_world::apply(const inventory_update& update) {
+  if (const auto* const changed = std::get_if<host_changed>(&update)) {
+    for (const auto& device : changed->devices) {
+      taken.erase(device.info.id);
+    }
+    hosts[changed->host.id] = *changed;
+  } else if (const auto* const gone = std::get_if<host_gone>(&update)) {
+    hosts.erase(gone->host);
+    std::erase_if(servers, [&](const auto& server) { return server.second.host == gone->host; });
+  } else if (const auto* const device = std::get_if<device_changed>(&update)) {
+    for (auto& known : hosts.at(device->device.host).devices) {
+      if (known.info.id == device->device.info.id) {
+        known = device->device;
+        taken.erase(known.info.id);
+      }
+    }
+  } else if (const auto* const allocated = std::get_if<server_allocated>(&update)) {
+    servers[allocated->server] = *allocated;
+    taken.insert(allocated->devices.begin(), allocated->devices.end());
+  } else if (const auto* const released = std::get_if<server_released>(&update)) {
+    servers.erase(released->server);
+  }
+}
+
+reference_decision reference_plan(const reference_world& world,
+                                  const model::placement_request& request) {
+  reference_decision decision;
+  for (const auto& [rank, chosen] : all_choices(request)) {
+    std::optional<ranking> best;
+    for (const auto& [id, changed] : world.hosts) { // ascending by id: the first of equals stays
+      const reference_host host{world, changed, request};
+      const bool open = host.first_failing_rule().empty();
+      const auto set = open ? host.best(chosen) : std::nullopt;
+      if (!set) {
+        continue;
+      }
+      const auto ranked = host.rank(rank, chosen, *set);
+      if (!best || ranked > *best) {
+        best = ranked;
+        decision.fits = true;
+        decision.host = id;
+        decision.devices.clear();
+        for (const auto* device : set->devices) {
+          decision.devices.insert(device->info.id);
+        }
+      }
+    }
+    if (decision.fits) {
+      return decision;
+    }
+  }
+  for (const auto& [id, changed] : world.hosts) {
+    ++decision.excluded[reference_host{world, changed, request}.first_failing_rule()];
+  }
+  return decision;
+}
+
+bool serves_in_order(const reference_world& world, const model::placement_request& request,
+                     const std::vector<model::device_id>& devices) {
+  std::map<model::device_id, const model::device_record*> by_id;
+  for (const auto& [id, host] : world.hosts) {
+    for (const auto& device : host.devices) {
+      by_id[device.info.id] = &device;
+    }
+  }
+  std::size_t next = 0;
+  for (const auto& wish : request.devices) {
+    const auto count = static_cast<std::size_t>(wish.count);
+    if (next + count > devices.size()) {
+      return false;
+    }
+    const bool served =
+        wish.id
+            ? devices[next] == *wish.id
+            : std::any_of(wish.alternatives.begin(), wish.alternatives.end(),
+                          [&](const model::device_selector& selector) {
+                            return std::all_of(devices.begin() + static_cast<long>(next),
+                                               devices.begin() + static_cast<long>(next + count),
+                                               [&](const model::device_id& id) {
+                                                 return matches(world, selector, *by_id.at(id));
+                                               });
+                          });
+    if (!served) {
+      return false;
+    }
+    next += count;
+  }
+  return next == devices.size();
+}
+
+} // namespace berth::scheduler

@@ -97,7 +97,6 @@ public:
     const auto draw = dice_.below(10); // 40/20/20/20 % of 1/2/4/8 GPUs
     return draw < 4 ? 1 : draw < 6 ? 2 : draw < 8 ? 4 : 8;
   }
-  [[nodiscard]] std::size_t live() const { return live_.size(); }
 
 private:
   struct live_server {
@@ -143,10 +142,6 @@ void mixed_sizes(benchmark::State& state) {
     cluster.release_one();
     if (!cluster.place(cluster.draw_size())) {
       ++refused;
-    }
-    if (cluster.live() < hosts) {
-      while (cluster.place(1)) {
-      }
     }
   }
   state.SetItemsProcessed(state.iterations());

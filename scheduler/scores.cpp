@@ -16,22 +16,20 @@ std::int32_t per_mille(std::int64_t part, std::int64_t whole) {
   return static_cast<std::int32_t>(std::clamp<std::int64_t>(part, 0, whole) * best_points / whole);
 }
 
-std::string groups_text(int groups, int devices, const char* one, const char* many) {
-  return std::to_string(devices) + (devices == 1 ? " device on " : " devices on ") +
-         std::to_string(groups) + " " + (groups == 1 ? one : many);
-}
-
+/// `one NUMA node, 2 PCIe switches, no common fabric`
 std::string closeness_text(const choice_cost& cost, int devices) {
   std::string text;
-  const auto add = [&](int groups, const char* one, const char* many) {
+  const auto add = [&](int groups, const std::string& one, const std::string& many) {
     if (groups > 0) {
-      text += (text.empty() ? "" : ", ") + groups_text(groups, devices, one, many);
+      text += (text.empty() ? "" : ", ") + (groups == 1         ? "one " + one
+                                            : groups == devices ? "no common " + one
+                                                                : std::to_string(groups) + many);
     }
   };
-  add(cost[0], "fabric", "fabrics");
-  add(cost[1], "NUMA node", "NUMA nodes");
-  add(cost[2], "PCIe switch", "PCIe switches");
-  return text;
+  add(cost[0], "fabric", " fabrics");
+  add(cost[1], "NUMA node", " NUMA nodes");
+  add(cost[2], "PCIe switch", " PCIe switches");
+  return std::to_string(devices) + " devices: " + text;
 }
 
 } // namespace

@@ -1,0 +1,141 @@
+#include <gtest/gtest.h>
+
+#include "tests/scheduler/world.hpp"
+
+namespace berth::scheduler {
+namespace {
+
+const auto host_1 = numbered<model::host_id>(1);
+const auto server_1 = numbered<model::server_id>(1);
+
+inventory world_with(std::vector<model::device_record> devices) {
+  inventory world;
+  world.apply(host_changed{open_host(1), std::move(devices)});
+  return world;
+}
+
+std::vector<model::device_record> reserving(int count) {
+  auto devices = free_gpus(1, count);
+  for (auto& device : devices) {
+    device.reserve = model::default_gpu_reserve;
+  }
+  return devices;
+}
+
+TEST(Inventory, TotalsFollowAllocations) {
+  auto world = world_with(reserving(2));
+  EXPECT_EQ(world.host_count(), 1U);
+  auto totals = world.totals(host_1);
+  ASSERT_TRUE(totals.has_value());
+  EXPECT_EQ(totals->gpu_reserved, (model::resources{16, 16'384, 204'800}));
+  EXPECT_EQ(totals->devices, 2);
+  EXPECT_EQ(totals->devices_free, 2);
+
+  world.apply(
+      server_allocated{server_1, host_1, {10, 100, 100}, {numbered<model::device_id>(1000)}, {}});
+  totals = world.totals(host_1);
+  EXPECT_EQ(totals->used, (model::resources{10, 100, 100}));
+  EXPECT_EQ(totals->free.cpus, 48);
+  EXPECT_EQ(totals->free_for_gpu.cpus, 54);
+  EXPECT_EQ(totals->devices_free, 1);
+  EXPECT_EQ(totals->servers, 1);
+
+  world.apply(server_released{server_1});
+  totals = world.totals(host_1);
+  EXPECT_EQ(totals->used, model::resources{});
+  EXPECT_EQ(totals->servers, 0);
+  EXPECT_EQ(totals->devices_free, 1) << "until the device is heard of again";
+  world.apply(device_changed{reserving(1)[0]});
+  EXPECT_EQ(world.totals(host_1)->devices_free, 2);
+}
+
+TEST(Inventory, UpdatesMayComeTwice) {
+  auto world = world_with(reserving(2));
+  const server_allocated update{
+      server_1, host_1, {10, 100, 100}, {numbered<model::device_id>(1000)}, "web"};
+  world.apply(update);
+  world.apply(update);
+  EXPECT_EQ(world.totals(host_1)->used, (model::resources{10, 100, 100}));
+  EXPECT_EQ(world.totals(host_1)->servers, 1);
+  world.apply(server_released{server_1});
+  world.apply(server_released{server_1});
+  EXPECT_EQ(world.totals(host_1)->used, model::resources{});
+  world.apply(host_gone{host_1});
+  world.apply(host_gone{host_1});
+  EXPECT_EQ(world.host_count(), 0U);
+  EXPECT_EQ(world.totals(host_1), std::nullopt);
+}
+
+TEST(Inventory, ASecondAllocationReplacesTheFirst) {
+  auto world = world_with(reserving(2));
+  world.apply(host_changed{open_host(2), {}});
+  world.apply(server_allocated{server_1, host_1, {10, 0, 0}, {}, {}});
+  world.apply(server_allocated{server_1, numbered<model::host_id>(2), {3, 0, 0}, {}, {}});
+  EXPECT_EQ(world.totals(host_1)->used, model::resources{});
+  EXPECT_EQ(world.totals(numbered<model::host_id>(2))->used.cpus, 3);
+}
+
+TEST(Inventory, AHostsReportKeepsItsServers) {
+  auto world = world_with(reserving(2));
+  world.apply(server_allocated{server_1, host_1, {10, 0, 0}, {}, "web"});
+  auto host = open_host(1);
+  host.capacity.cpus = 128;
+  world.apply(host_changed{host, reserving(3)});
+  EXPECT_EQ(world.totals(host_1)->used.cpus, 10);
+  EXPECT_EQ(world.totals(host_1)->servers, 1);
+  EXPECT_EQ(world.totals(host_1)->free_for_gpu.cpus, 118);
+  EXPECT_EQ(world.totals(host_1)->devices, 3);
+  auto wish = server({});
+  wish.anti_affinity_group = "web";
+  EXPECT_TRUE(std::holds_alternative<model::refusal>(plan(world, wish)));
+}
+
+TEST(Inventory, AHostThatIsGoneTakesItsServersAlong) {
+  auto world = world_with(reserving(2));
+  world.apply(server_allocated{server_1, host_1, {10, 0, 0}, {}, {}});
+  world.apply(host_gone{host_1});
+  world.apply(host_changed{open_host(2), free_gpus(2, 1)}); // may take the same place inside
+  world.apply(server_released{server_1});
+  EXPECT_EQ(world.totals(numbered<model::host_id>(2))->used, model::resources{});
+  EXPECT_EQ(world.totals(numbered<model::host_id>(2))->devices_free, 1);
+}
+
+TEST(Inventory, UnknownThingsAreIgnored) {
+  inventory world;
+  world.apply(server_allocated{server_1, host_1, {1, 1, 1}, {}, {}});
+  world.apply(device_changed{free_gpu(1, 0)});
+  world.apply(server_released{server_1});
+  world.apply(host_gone{host_1});
+  EXPECT_EQ(world.host_count(), 0U);
+}
+
+TEST(Inventory, TheReserveCountsGpusThatCanBeGiven) {
+  auto devices = reserving(5);
+  devices[0].type = model::dev_type::pci;
+  devices[1].info.unusable_reason = "boot VGA";
+  devices[2].present = false;
+  devices[3].enabled = false;
+  EXPECT_EQ(world_with(devices).totals(host_1)->gpu_reserved.cpus, 16)
+      << "not: other types, unusable and vanished ones; but: disabled ones";
+  devices[2].owner = server_1;
+  EXPECT_EQ(world_with(devices).totals(host_1)->gpu_reserved.cpus, 24)
+      << "a vanished device that has an owner still counts";
+}
+
+TEST(Inventory, DevicesPastTheLimitAreKeptButNeverOffered) {
+  std::vector<model::device_record> devices;
+  for (int i = 0; i < 130; ++i) {
+    auto device = free_gpu(1, 0);
+    device.info.id = numbered<model::device_id>(5000 + static_cast<std::uint64_t>(i));
+    device.info.address = {0, static_cast<std::uint8_t>(i), 0, 0};
+    devices.push_back(device);
+  }
+  const auto world = world_with(devices);
+  EXPECT_EQ(world.totals(host_1)->devices, 130);
+  EXPECT_EQ(world.totals(host_1)->devices_free, 128);
+  EXPECT_TRUE(std::holds_alternative<model::refusal>(plan(world, server({exactly(5129)}))));
+  EXPECT_TRUE(std::holds_alternative<model::placement>(plan(world, server({exactly(5127)}))));
+}
+
+} // namespace
+} // namespace berth::scheduler

@@ -145,6 +145,7 @@ public:
 
 private:
   struct journal;
+  struct fold;
 
   using server_map = std::unordered_map<model::server_id, server_entry>;
   using device_map = std::unordered_map<model::device_id, model::device_record>;
@@ -171,6 +172,19 @@ private:
 
   std::unique_ptr<scheduler::inventory> inventory_; ///< null before build_inventory()
   std::unique_ptr<journal> journal_;
+
+  // What adding and removing an entity means for every index and count (cluster_state_index.cpp).
+  void link_server(server_entry& entry);
+  void unlink_server(server_entry& entry);
+  void link_device(model::device_record& device);
+  void unlink_device(model::device_record& device);
+  void link_host(host_entry& entry);
+  void unlink_host(host_entry& entry);
+  void count_server(const model::server_record& server, int sign);
+  void count_device(const model::device_record& device, int sign);
+  void count_host(const model::host_record& host, int sign);
+  [[nodiscard]] std::vector<scheduler::inventory_update>
+  compensation(const journal& undone) const;
 };
 
 } // namespace berth::control

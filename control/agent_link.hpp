@@ -33,7 +33,7 @@ public:
   // What the shell has to do.
   /// Open a connection; then connected() or disconnected().
   struct connect {};
-  /// The link is up: remember the leader, hand the welcome on, send a full report.
+  /// The link is up: persist the leader, hand the welcome on; a full report is to follow.
   struct welcomed {
     model::link_welcome message;
   };
@@ -49,8 +49,8 @@ public:
   };
   using action = std::variant<connect, welcomed, told, dropped, close>;
 
-  /// The connection stands: queues the hello.
-  void connected(model::timestamp now, model::host_info info);
+  /// The connection stands: send() the hello.
+  void connected(model::timestamp now);
   /// The connection is gone, or was never made.
   void disconnected(model::timestamp now);
   [[nodiscard]] std::vector<action> received(model::timestamp now,
@@ -61,9 +61,10 @@ public:
   /// When on_timer is due.
   [[nodiscard]] model::timestamp deadline() const;
 
-  /// Queues a message for the controller. Dropped while the link is not welcomed (the full report
-  /// after the welcome makes up for it); false = dropped.
-  bool send(model::from_host message);
+  /// Queues a message for the controller: the hello once after connected(), all else once welcomed.
+  /// False = dropped (before the welcome the full report after it makes up for that); when it
+  /// happens on a welcomed link, the outbox is full: close the connection.
+  [[nodiscard]] bool send(model::from_host message);
   /// The next frame to write; nullopt = nothing waits. Counts as a heartbeat.
   [[nodiscard]] std::optional<model::link_frame<model::from_host>> next_frame(model::timestamp now);
 

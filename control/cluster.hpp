@@ -83,6 +83,8 @@ public:
 
 private:
   struct machine;
+  [[nodiscard]] static model::result<model::answer> answer_from(const machine& machine,
+                                                                const model::query& what);
   std::unique_ptr<machine> machine_;
 };
 

@@ -81,6 +81,7 @@ public:
   [[nodiscard]] model::sequence_number last_sequence() const { return last_sequence_; }
   [[nodiscard]] model::sequence_number durable_sequence() const { return durable_sequence_; }
   [[nodiscard]] model::leader_epoch leader() const { return leader_; }
+  [[nodiscard]] const answer_bounds& bounds() const { return bounds_; }
 
   // --- Placement
 
@@ -183,8 +184,7 @@ private:
   void count_server(const model::server_record& server, int sign);
   void count_device(const model::device_record& device, int sign);
   void count_host(const model::host_record& host, int sign);
-  [[nodiscard]] std::vector<scheduler::inventory_update>
-  compensation(const journal& undone) const;
+  [[nodiscard]] std::vector<scheduler::inventory_update> compensation(const journal& undone) const;
 };
 
 } // namespace berth::control

@@ -126,8 +126,8 @@ host_update(const host_entry& entry,
 }
 
 scheduler::server_allocated allocation_update(const model::server_record& server) {
-  scheduler::server_allocated update{server.id, *server.host, model::amount_of(server.spec), {},
-                                     server.spec.anti_affinity_group};
+  scheduler::server_allocated update{
+      server.id, *server.host, model::amount_of(server.spec), {}, server.spec.anti_affinity_group};
   update.devices.reserve(server.attachments.size());
   for (const auto& held : server.attachments) {
     update.devices.push_back(held.device);
@@ -340,8 +340,8 @@ void cluster_state::fold::operator()(const model::server_status_changed& event) 
     return;
   }
   auto& record = entry->record;
-  remember(journal::server_status{record.id, record.status, record.status_reason,
-                                  record.updated_at});
+  remember(
+      journal::server_status{record.id, record.status, record.status_reason, record.updated_at});
   state.count_server(record, -1);
   record.status = event.status;
   record.status_reason = event.reason;

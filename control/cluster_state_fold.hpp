@@ -13,7 +13,7 @@ struct cluster_state::fold {
   cluster_state& state;
   model::sequence_number sequence;
   model::timestamp at;
-  journal* undo;                                    ///< null: the event is durable
+  journal* undo;                                     ///< null: the event is durable
   std::vector<scheduler::inventory_update>* updates; ///< null: there is no inventory
 
   void operator()(const model::controller_started& event);

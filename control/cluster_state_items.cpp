@@ -175,8 +175,8 @@ complaint audit_device(const cluster_state& state, const model::device_record& d
   const auto mentions = std::count_if(held.begin(), held.end(), [&](const model::attachment& it) {
     return it.device == device.info.id;
   });
-  return mentions == 1 ? complaint{} : who + "its owner lists it " + std::to_string(mentions) +
-                                           " times";
+  return mentions == 1 ? complaint{}
+                       : who + "its owner lists it " + std::to_string(mentions) + " times";
 }
 
 complaint audit_host(const cluster_state& state, const host_entry& entry, const host_entry* again) {

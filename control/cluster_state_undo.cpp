@@ -138,8 +138,7 @@ std::vector<scheduler::inventory_update> cluster_state::rollback() {
   return updates;
 }
 
-std::vector<scheduler::inventory_update>
-cluster_state::compensation(const journal& undone) const {
+std::vector<scheduler::inventory_update> cluster_state::compensation(const journal& undone) const {
   std::vector<scheduler::inventory_update> updates;
   std::vector<const server_entry*> allocated;
   auto devices = undone.devices;

@@ -1,0 +1,395 @@
+#include <algorithm>
+
+#include "control/cluster_machine.hpp"
+
+namespace berth::control {
+
+using model::errc;
+using model::fail;
+
+// --- The command
+
+void cluster::machine::run(ticket from, model::create_servers& command) {
+  const auto count = command.specs.size();
+  if (count == 0) {
+    return answer(from, fail(errc::invalid_argument, "servers is empty: ask for at least one"));
+  }
+  if (count > config.specs_per_command_max) {
+    return answer(from, fail(errc::too_large, std::to_string(count) +
+                                                  " servers in one request: at "
+                                                  "most " +
+                                                  std::to_string(config.specs_per_command_max) +
+                                                  " are allowed"));
+  }
+  if (plannings.size() + count > config.creations_max) {
+    return answer(from, fail(errc::busy, std::to_string(plannings.size()) +
+                                             " servers are being placed: try again shortly"));
+  }
+  auto made = std::make_shared<creation>();
+  made->from = from;
+  made->keep_refused = command.keep_refused;
+  made->results.resize(count);
+  made->remaining = count;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& spec = command.specs[i];
+    planning each{made, i, {}, {}, {}, 1, false, now};
+    if (auto admitted = admit(spec); !admitted) {
+      settle(each, tl::unexpected{std::move(admitted.error())});
+      continue;
+    }
+    const auto high = dice.next();
+    each.server = {model::uuid::from_random(high, dice.next())};
+    each.request = to_placement_request(each.server, spec);
+    each.spec = std::move(spec);
+    names_in_flight.insert(each.spec.name);
+    ask(std::move(each));
+  }
+}
+
+model::result<void> cluster::machine::admit(const model::server_spec& spec) const {
+  if (auto valid = validate(spec); !valid) {
+    return valid;
+  }
+  const auto* taken = state.find_server_named(spec.name);
+  if (taken != nullptr || names_in_flight.count(spec.name) != 0) {
+    const auto who = taken != nullptr ? "server " + to_string(taken->record.id)
+                                      : std::string{"a server that is being created"};
+    return fail(errc::name_in_use,
+                "the name '" + spec.name + "' is taken by " + who + ": choose another name",
+                {{"name", spec.name}});
+  }
+  for (const auto& wanted : {spec.host, spec.preferred_host}) {
+    if (wanted && state.find_host(*wanted) == nullptr) {
+      return no_such_host(to_string(*wanted));
+    }
+  }
+  return admit_devices(spec);
+}
+
+model::result<void> cluster::machine::admit_devices(const model::server_spec& spec) const {
+  const model::device_record* first = nullptr;
+  std::vector<const model::device_record*> named;
+  for (const auto& wanted : spec.devices) {
+    if (!wanted.id) {
+      continue;
+    }
+    const auto* device = state.find_device(*wanted.id);
+    if (device == nullptr) {
+      return no_such_device(to_string(*wanted.id));
+    }
+    named.push_back(device);
+    first = first == nullptr ? device : first;
+    if (device->host != first->host) {
+      return fail(errc::devices_on_two_hosts,
+                  "all devices of a server must be on one host, but " + name_of(*first, state) +
+                      " and " + name_of(*device, state) + " are on two: choose devices of one host",
+                  {{to_string(first->info.id), to_string(first->host)},
+                   {to_string(device->info.id), to_string(device->host)}});
+    }
+  }
+  if (first != nullptr && spec.host && first->host != *spec.host) {
+    return fail(errc::device_on_other_host,
+                name_of(*first, state) + " is not on host " + host_name(*spec.host, state) +
+                    ", where the server shall be: choose a device of that host, or drop the host",
+                {{"device", to_string(first->info.id)}, {"host", to_string(first->host)}});
+  }
+  for (const auto* device : named) {
+    if (auto is_free = check_free(*device, state); !is_free) {
+      return is_free;
+    }
+    if (device->type == model::dev_type::gpu_vga && spec.os == "windows" &&
+        spec.boot != model::firmware::uefi) {
+      return fail(errc::invalid_argument,
+                  name_of(*device, state) +
+                      " is of type GPU-VGA, which a windows server takes only "
+                      "with uefi firmware: set the firmware to uefi",
+                  {{"device", to_string(device->info.id)}});
+    }
+  }
+  return {};
+}
+
+// --- Asking
+
+void cluster::machine::ask(planning what) {
+  const auto id = ++last_plan;
+  explaining += what.explain ? 1U : 0U;
+  wishes.push_back({plan_id{id}, what.request, what.attempt, what.explain});
+  plan_deadlines.emplace_back(now + config.plan_timeout, id);
+  plannings.emplace(id, std::move(what));
+}
+
+void cluster::machine::abandon(std::uint64_t plan, model::server_id server) {
+  constexpr std::size_t abandoned_max = 100'000;
+  abandoned.emplace(plan, server);
+  if (abandoned.size() > abandoned_max) {
+    abandoned.erase(abandoned.begin());
+  }
+}
+
+void cluster::machine::expire_plans() {
+  while (!plan_deadlines.empty() && plan_deadlines.front().first <= now) {
+    const auto id = plan_deadlines.front().second;
+    plan_deadlines.pop_front();
+    auto late = plannings.extract(id);
+    if (late.empty()) {
+      continue;
+    }
+    explaining -= late.mapped().explain ? 1U : 0U;
+    abandon(id, late.mapped().server);
+    tell_note(note_kind::plan_lost, late.mapped().spec.name);
+    take_plan(std::move(late.mapped()), fail(errc::deadline_exceeded, "no scheduler answered"));
+  }
+  while (!forecasts.empty() && forecasts.begin()->second.deadline <= now) {
+    answer(forecasts.begin()->second.from,
+           fail(errc::deadline_exceeded, "the scheduler did not answer in time: try again"));
+    forecasts.erase(forecasts.begin());
+  }
+}
+
+void cluster::machine::fail_creations(const model::failure& why) {
+  std::map<std::uint64_t, creation*> open; // by ticket: answered in one order
+  std::vector<std::pair<std::uint64_t, model::server_id>> plans;
+  for (auto& [id, asked] : plannings) {
+    open.emplace(static_cast<std::uint64_t>(asked.of->from), asked.of.get());
+    plans.emplace_back(id, asked.server);
+  }
+  for (const auto& [from, unfinished] : open) {
+    emit(answer_command{unfinished->from, tl::unexpected{why}});
+  }
+  std::sort(plans.begin(), plans.end());
+  for (const auto& [id, server] : plans) {
+    abandon(id, server);
+  }
+  plannings.clear();
+  plan_deadlines.clear();
+  names_in_flight.clear();
+  wishes.clear();
+  explaining = 0;
+}
+
+// --- Taking answers
+
+void cluster::machine::on(plans_made& made) {
+  for (auto& each : made.plans) {
+    const auto id = static_cast<std::uint64_t>(each.id);
+    auto found = plannings.extract(id);
+    if (!found.empty()) {
+      explaining -= found.mapped().explain ? 1U : 0U;
+      take_plan(std::move(found.mapped()), std::move(each.decision));
+      continue;
+    }
+    const auto late = abandoned.find(id);
+    if (late == abandoned.end()) {
+      continue;
+    }
+    if (each.decision) {
+      if (const auto* where = std::get_if<model::placement>(&*each.decision)) {
+        revoke(late->second, *where);
+      }
+    }
+    abandoned.erase(late);
+  }
+  while (!plan_deadlines.empty() && plannings.count(plan_deadlines.front().second) == 0) {
+    plan_deadlines.pop_front();
+  }
+}
+
+void cluster::machine::take_plan(planning what, model::result<model::decision> decision) {
+  if (!decision) {
+    if (what.attempt >= config.plan_attempts_max) {
+      settle(what, fail(errc::busy, "no scheduler answered in " + std::to_string(what.attempt) +
+                                        " attempts: try again"));
+      return;
+    }
+    ++what.attempt;
+    return ask(std::move(what));
+  }
+  if (auto* why = std::get_if<model::refusal>(&*decision)) {
+    return refuse(std::move(what), std::move(*why));
+  }
+  const auto& where = std::get<model::placement>(*decision);
+  if (const auto broken = referee(what, where)) {
+    tell_note(note_kind::placement_conflict, what.spec.name, broken->miss.text);
+    revoke(what.server, where);
+    return ask_again(std::move(what), *broken);
+  }
+  place(std::move(what), where);
+}
+
+std::optional<model::rule_verdict> cluster::machine::referee(const planning& what,
+                                                             const model::placement& where) const {
+  const auto* host = state.find_host(where.host);
+  const auto broken = [&](std::string rule, std::string text) {
+    model::rule_verdict verdict;
+    verdict.rule = std::move(rule);
+    verdict.hosts_excluded = 1;
+    verdict.nearest = where.host;
+    verdict.nearest_name = host != nullptr ? host->record.name : to_string(where.host);
+    verdict.miss.text = std::move(text);
+    return verdict;
+  };
+  if (host == nullptr) {
+    return broken("host", "the host is gone");
+  }
+  // Ownership is checked here whatever the scheduler's own check looks at: nothing is given twice.
+  if (host->record.status != model::host_status::online || !host->record.settled) {
+    return broken("host_online", name_of(host->record) + " is offline or unsettled");
+  }
+  for (const auto& id : where.devices) {
+    const auto* device = state.find_device(id);
+    if (device == nullptr || device->host != where.host || !is_offerable(*device)) {
+      return broken("devices", "device " + to_string(id) + " is not free any more");
+    }
+  }
+  return scheduler::check(state.inventory(), what.request, where);
+}
+
+void cluster::machine::ask_again(planning what, const model::rule_verdict& broken) {
+  if (auto admitted = admit_devices(what.spec); !admitted) {
+    return settle(what, tl::unexpected{std::move(admitted.error())});
+  }
+  if (what.attempt >= config.plan_attempts_max) {
+    what.explain = true; // no further explanation: the attempts are used up
+    return refuse(std::move(what), {1, {broken}, {}});
+  }
+  ++what.attempt;
+  ask(std::move(what));
+}
+
+void cluster::machine::revoke(model::server_id server, const model::placement& where) {
+  const auto* entry = state.find_server(server);
+  if (entry != nullptr && entry->record.host) {
+    scheduler::server_allocated truth{server,
+                                      *entry->record.host,
+                                      amount_of(entry->record.spec),
+                                      {},
+                                      entry->record.spec.anti_affinity_group};
+    for (const auto& held_device : entry->record.attachments) {
+      truth.devices.push_back(held_device.device);
+    }
+    updates.emplace_back(std::move(truth));
+  } else {
+    updates.emplace_back(scheduler::server_released{server});
+  }
+  for (const auto& id : where.devices) {
+    if (const auto* device = state.find_device(id)) {
+      updates.emplace_back(scheduler::device_changed{*device});
+    }
+  }
+}
+
+// --- Deciding
+
+void cluster::machine::place(planning what, const model::placement& where) {
+  model::server_record server;
+  server.id = what.server;
+  server.status = model::server_status::deploying;
+  server.desired_power = what.spec.auto_start ? model::power::on : model::power::off;
+  server.host = where.host;
+  server.created_at = now;
+  server.updated_at = now;
+  server.attachments.reserve(where.devices.size());
+  for (const auto& id : where.devices) {
+    const auto& device = *state.find_device(id); // the referee has seen it
+    if (device.type == model::dev_type::gpu_vga && what.spec.os == "windows" &&
+        what.spec.boot != model::firmware::uefi) {
+      revoke(what.server, where);
+      return settle(what, fail(errc::invalid_argument,
+                               "the server would get " + name_of(device, state) +
+                                   " of type GPU-VGA, which a windows server takes only with uefi "
+                                   "firmware: set the firmware to uefi, or ask for GPU-HPC"));
+    }
+    server.attachments.push_back({id, next_epoch(device), device.type});
+  }
+  server.spec = std::move(what.spec);
+  what.spec.name = server.spec.name; // settle() gives the name back
+  record(model::server_created{std::move(server)});
+  mark_dirty(where.host);
+  when_durable(placement_settled{
+      static_cast<std::int32_t>(where.devices.size()), what.attempt, true, {}, now - what.since});
+  settle(what, state.find_server(what.server)->record);
+}
+
+void cluster::machine::refuse(planning what, model::refusal why) {
+  // A device that was named may have gone to another server meanwhile: say that.
+  if (auto admitted = admit_devices(what.spec); !admitted) {
+    return settle(what, tl::unexpected{std::move(admitted.error())});
+  }
+  if (!what.explain && !what.spec.devices.empty() && explaining < config.explanations_max) {
+    what.explain = true;
+    return ask(std::move(what));
+  }
+  const auto devices = static_cast<std::int32_t>(what.spec.devices.size());
+  when_durable(placement_settled{devices, what.attempt, false,
+                                 why.rules.empty() ? "no_hosts" : why.rules.front().rule,
+                                 now - what.since});
+  if (!what.of->keep_refused) {
+    return settle(what, tl::unexpected{does_not_fit(why)});
+  }
+  model::server_record server;
+  server.id = what.server;
+  server.spec = what.spec;
+  server.status = model::server_status::sched_fail;
+  server.status_reason = summary(why);
+  server.why_refused = std::move(why);
+  server.created_at = now;
+  server.updated_at = now;
+  record(model::server_created{std::move(server)});
+  settle(what, state.find_server(what.server)->record);
+}
+
+void cluster::machine::settle(planning& what, model::result<model::server_record> how) {
+  if (!what.spec.name.empty()) {
+    names_in_flight.erase(what.spec.name);
+  }
+  auto& whole = *what.of;
+  whole.results[what.index] = std::move(how);
+  if (--whole.remaining == 0) {
+    when_durable(
+        answer_command{whole.from, model::reply{model::servers_created{std::move(whole.results)}}});
+  }
+}
+
+// --- Forecasts
+
+void cluster::machine::run(ticket from, model::forecast_servers& command) {
+  constexpr std::int32_t count_max = 10'000;
+  auto& spec = command.spec;
+  if (spec.name.empty()) {
+    spec.name = "forecast"; // a forecast needs no name
+  }
+  if (command.count < 1 || command.count > count_max) {
+    return answer(from, fail(errc::invalid_argument,
+                             "count is " + std::to_string(command.count) + ": must be 1 to 10000"));
+  }
+  if (auto valid = validate(spec); !valid) {
+    return answer(from, tl::unexpected{std::move(valid.error())});
+  }
+  for (const auto& wanted : {spec.host, spec.preferred_host}) {
+    if (wanted && state.find_host(*wanted) == nullptr) {
+      return answer(from, no_such_host(to_string(*wanted)));
+    }
+  }
+  if (auto admitted = admit_devices(spec); !admitted) {
+    return answer(from, tl::unexpected{std::move(admitted.error())});
+  }
+  const auto id = ++last_plan;
+  forecasts.emplace(id, forecasting{from, now + config.plan_timeout});
+  emit(want_forecast{plan_id{id}, to_placement_request({}, spec), command.count});
+}
+
+void cluster::machine::on(forecast_made& made) {
+  const auto asked = forecasts.find(static_cast<std::uint64_t>(made.id));
+  if (asked == forecasts.end()) {
+    return;
+  }
+  if (made.forecast) {
+    emit(answer_command{asked->second.from, model::reply{std::move(*made.forecast)}});
+  } else {
+    answer(asked->second.from, tl::unexpected{std::move(made.forecast.error())});
+  }
+  forecasts.erase(asked);
+}
+
+} // namespace berth::control

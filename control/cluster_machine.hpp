@@ -1,0 +1,232 @@
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "control/cluster.hpp"
+#include "control/wording.hpp"
+
+namespace berth::control {
+
+/// The inside of the cluster machine. Its handlers are split by topic over cluster_*.cpp; every
+/// change of the truth goes through record(), every success through answer_when_durable().
+/// Internal.
+struct cluster::machine {
+  machine(cluster_config how, cluster_state loaded, model::random seeded)
+      : config(std::move(how)), state(std::move(loaded)), dice(seeded) {}
+
+  cluster_config config;
+  cluster_state state;
+  model::random dice;
+  model::timestamp now{}; ///< of the present step
+
+  // --- The step being made
+  outcome out;
+  std::vector<scheduler::inventory_update> updates;
+  std::vector<plan_wish> wishes;
+  std::vector<effect> waiting; ///< until this step's events are durable
+
+  // --- Between steps
+  struct held_effects {
+    model::sequence_number until;
+    std::vector<effect> effects;
+  };
+  struct held_query {
+    model::sequence_number until;
+    query_received asked;
+    model::result<model::answer> what;
+  };
+  std::deque<held_effects> held;
+  std::deque<held_query> held_queries;
+
+  // --- Creations. One creation is one command; each of its servers is planned on its own.
+  struct creation {
+    ticket from{};
+    bool keep_refused = true;
+    std::vector<model::result<model::server_record>> results;
+    std::size_t remaining = 0;
+  };
+  struct planning {
+    std::shared_ptr<creation> of;
+    std::size_t index = 0; ///< in `of->results`
+    model::server_id server;
+    model::server_spec spec;
+    model::placement_request request;
+    std::int32_t attempt = 1;
+    bool explain = false;
+    model::timestamp since{};
+  };
+  std::uint64_t last_plan = 0;
+  std::unordered_map<std::uint64_t, planning> plannings;
+  std::deque<std::pair<model::timestamp, std::uint64_t>> plan_deadlines; ///< ascending
+  std::map<std::uint64_t, model::server_id> abandoned; ///< plans that nobody waits for any more
+  std::unordered_set<std::string> names_in_flight;
+  std::size_t explaining = 0;
+  struct forecasting {
+    ticket from{};
+    model::timestamp deadline{};
+  };
+  std::map<std::uint64_t, forecasting> forecasts;
+
+  // --- Idempotency keys being worked on
+  struct claim {
+    std::uint64_t fingerprint = 0;
+    model::timestamp until{};
+  };
+  std::unordered_map<std::string, claim> claims;
+  std::deque<std::pair<model::timestamp, std::string>> claim_deadlines; ///< ascending
+
+  // --- Hosts as they are now; gone with the process
+  struct presence {
+    std::optional<link_id> link;
+    bool welcomed = false; ///< the welcome was let out
+    model::timestamp last_heard{};
+    std::optional<model::timestamp> lease_over; ///< set while there is no link
+    model::generation_number sent = 0;          ///< latest desired state that was let out or held
+    model::generation_number seen = 0;          ///< that the host acts on, as it says
+    model::timestamp sent_at{};
+    std::optional<model::timestamp> due; ///< when the desired state is to be looked at again
+    bool wants_full_report = false;
+    /// Servers whose latest report was out of date, or whose power was just asked for: the host
+    /// must speak of them when it acts on their generation, else it is asked to.
+    std::set<model::server_id> unconfirmed;
+  };
+  std::unordered_map<model::host_id, presence> presences;
+  std::unordered_map<std::uint64_t, model::host_id> links;
+  std::set<std::pair<model::timestamp, model::host_id>> lease_ends;
+  std::set<std::pair<model::timestamp, model::host_id>> desired_due;
+
+  // --- The store
+  std::optional<model::failure> store_failure;
+  bool probing = false; ///< a probe is in flight
+  model::timestamp probe_at{};
+  bool leading = false; ///< the present leadership is durable
+
+  // --- The frame of a step (cluster.cpp)
+  void take(input& what);
+  [[nodiscard]] outcome finish();
+  void record(model::event what);
+  void emit(effect what) { out.effects.push_back(std::move(what)); }
+  void when_durable(effect what) { waiting.push_back(std::move(what)); }
+  void answer(ticket to, model::result<model::reply> what);
+  void tell_note(note_kind kind, std::string subject, std::string text = {});
+  [[nodiscard]] bool settled() const { return state.last_sequence() == state.durable_sequence(); }
+  void on(commit_done& done);
+  void on(commit_failed& failed);
+  void on(tick&);
+  void fail_held(std::vector<effect>& effects, const model::failure& why);
+  void probe_store();
+  void store_came_back();
+  [[nodiscard]] std::optional<model::timestamp> next_tick() const;
+
+  // --- Requests (cluster_commands.cpp)
+  void on(command_received& received);
+  void on(query_received& received);
+  void on(key_claimed& claimed);
+  void on(key_answered& answered);
+  void on(key_forgotten& forgotten);
+  void expire_claims();
+
+  // --- Creating servers (cluster_create.cpp)
+  void run(ticket from, model::create_servers& command);
+  void run(ticket from, model::forecast_servers& command);
+  void on(plans_made& made);
+  void on(forecast_made& made);
+  [[nodiscard]] model::result<void> admit(const model::server_spec& spec) const;
+  [[nodiscard]] model::result<void> admit_devices(const model::server_spec& spec) const;
+  void ask(planning what);
+  void take_plan(planning what, model::result<model::decision> decision);
+  void place(planning what, const model::placement& where);
+  void refuse(planning what, model::refusal why);
+  void ask_again(planning what, const model::rule_verdict& broken);
+  void settle(planning& what, model::result<model::server_record> how);
+  [[nodiscard]] std::optional<model::rule_verdict> referee(const planning& what,
+                                                           const model::placement& where) const;
+  void revoke(model::server_id server, const model::placement& where);
+  void abandon(std::uint64_t plan, model::server_id server);
+  void expire_plans();
+  void fail_creations(const model::failure& why);
+
+  // --- Servers (cluster_servers.cpp)
+  void run(ticket from, model::act_on_server& command);
+  void run(ticket from, model::attach_device& command);
+  void run(ticket from, model::detach_device& command);
+  [[nodiscard]] model::result<model::server_record> start_server(const server_entry& entry);
+  [[nodiscard]] model::result<model::server_record> stop_server(const server_entry& entry);
+  [[nodiscard]] model::result<model::server_record> restart_server(const server_entry& entry);
+  [[nodiscard]] model::result<model::server_record> delete_server(const server_entry& entry);
+  [[nodiscard]] model::result<void> may_change_power(const server_entry& entry) const;
+  [[nodiscard]] model::result<model::server_record> attach(const model::attach_device& command);
+  [[nodiscard]] model::result<model::server_record> detach(const model::detach_device& command);
+  /// The device and everything that can only be given away with it.
+  [[nodiscard]] std::vector<const model::device_record*>
+  unit_of(const model::device_record& device) const;
+  /// Of the next change of ownership: above everything that was given or obeyed.
+  [[nodiscard]] static model::device_epoch next_epoch(const model::device_record& device) {
+    return std::max(device.epoch, device.obeyed) + 1;
+  }
+  void request_power(const model::server_record& server, model::power desired,
+                     std::uint32_t restarts, model::server_status status);
+
+  // --- Devices and hosts (cluster_settings.cpp)
+  void run(ticket from, model::update_devices& command);
+  void run(ticket from, model::remove_device& command);
+  void run(ticket from, model::update_host& command);
+  void run(ticket from, model::probe_host& command);
+  void run(ticket from, model::remove_host& command);
+  [[nodiscard]] model::result<model::device_record> update(const std::string& ref,
+                                                           const model::update_devices& how);
+
+  // --- Links (cluster_links.cpp)
+  void on(link_opened& opened);
+  void on(link_closed& closed);
+  void on(lease_expired& expired);
+  void on(host_said& said);
+  [[nodiscard]] model::result<void> admit_host(const link_opened& opened) const;
+  [[nodiscard]] model::result<void> admit_info(const model::host_info& info) const;
+  [[nodiscard]] bool differs(const host_entry& known, const model::host_info& info) const;
+  void drop_link(link_id link, model::timestamp lease_over);
+  void close(link_id link, model::failure why);
+  void expire_leases();
+  void mark_dirty(model::host_id host);
+  void look_again(presence& seen, model::host_id host, model::timestamp when);
+  void send_due_states();
+  void send_desired(const host_entry& host, presence& seen);
+  void tell(const presence& seen, model::to_host message);
+
+  // --- Reports (cluster_reports.cpp)
+  void take_inventory(link_id link, const model::host_info& info, model::incarnation_id life);
+  void take_report(model::host_id host, const model::observed_state& report);
+  void take_device(const host_entry& host, const model::observed_device& seen);
+  void take_server(const host_entry& host, const model::observed_server& seen,
+                   model::generation_number acted_on);
+  void take_gone(const host_entry& host, model::server_id id, model::generation_number acted_on);
+  void ask_for_unconfirmed(presence& seen, model::generation_number acted_on);
+  void find_missing(const host_entry& host, const model::observed_state& report);
+  void fail_owner(const model::device_record& lost);
+  void fail_owners_of_lost(model::host_id host);
+  [[nodiscard]] const model::device_record* lost_device(const model::server_record& server) const;
+
+  // --- Queries (cluster_queries.cpp)
+  [[nodiscard]] model::result<model::answer> ask(const model::get_server& what) const;
+  [[nodiscard]] model::result<model::answer> ask(const model::get_device& what) const;
+  [[nodiscard]] model::result<model::answer> ask(const model::get_host& what) const;
+  [[nodiscard]] model::result<model::answer> ask(const model::list_servers& what) const;
+  [[nodiscard]] model::result<model::answer> ask(const model::list_devices& what) const;
+  [[nodiscard]] model::result<model::answer> ask(const model::list_hosts& what) const;
+  [[nodiscard]] model::result<model::answer> ask(const model::get_usage& what) const;
+  [[nodiscard]] model::server_row row_of(const server_entry& entry) const;
+  [[nodiscard]] model::device_row row_of(const model::device_record& device) const;
+  [[nodiscard]] model::host_row row_of(const host_entry& entry) const;
+};
+
+} // namespace berth::control

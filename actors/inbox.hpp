@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace berth::actors {
+
+/// Where many threads leave work for one actor. The actor's mailbox then holds at most one wake-up
+/// per inbox however much is offered, and one message hands over everything that has gathered.
+/// Unbounded by itself: what is pushed carries a permit, or the pushing side has one outstanding.
+template <class T> class inbox {
+public:
+  /// True: the inbox was empty, so the caller must wake the actor. Any thread.
+  [[nodiscard]] bool push(T item) {
+    const std::lock_guard lock{mutex_};
+    items_.push_back(std::move(item));
+    return std::exchange(awaited_, false);
+  }
+  /// Everything that has gathered, oldest first. The next push asks for a wake-up again. The
+  /// actor's thread only.
+  [[nodiscard]] std::vector<T> take() {
+    std::vector<T> taken;
+    const std::lock_guard lock{mutex_};
+    taken.swap(items_);
+    awaited_ = true;
+    return taken;
+  }
+  [[nodiscard]] std::size_t size() const {
+    const std::lock_guard lock{mutex_};
+    return items_.size();
+  }
+
+private:
+  mutable std::mutex mutex_;
+  std::vector<T> items_;
+  bool awaited_ = true;
+};
+
+/// A cell that keeps only the newest of what is put into it: for level-triggered messages.
+template <class T> class latest {
+public:
+  /// True: the cell was empty, so the caller must wake the reader. Any thread.
+  [[nodiscard]] bool put(T item) {
+    const std::lock_guard lock{mutex_};
+    const bool was_empty = !item_.has_value();
+    item_ = std::move(item);
+    return was_empty;
+  }
+  [[nodiscard]] std::optional<T> take() {
+    const std::lock_guard lock{mutex_};
+    return std::exchange(item_, std::nullopt);
+  }
+
+private:
+  std::mutex mutex_;
+  std::optional<T> item_;
+};
+
+} // namespace berth::actors

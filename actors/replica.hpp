@@ -1,0 +1,29 @@
+#pragma once
+
+#include "actors/scheduler_turn.hpp"
+#include "scheduler/scheduler.hpp"
+
+namespace berth::actors {
+
+/// A scheduler's copy of the inventory. Kept current by updates; its own placements are applied at
+/// once, so that the plans of one turn, and of the turns before the cluster has answered, do not
+/// collide. The cluster takes a placement back by publishing the truth about its server and
+/// devices.
+class replica {
+public:
+  explicit replica(scheduler::options how) : how_(std::move(how)) {}
+
+  /// Applies the updates, then does the jobs.
+  [[nodiscard]] turn_done run(const scheduler_turn& turn);
+
+  [[nodiscard]] const scheduler::inventory& world() const { return world_; }
+
+private:
+  [[nodiscard]] scheduler_answer run_job(const plan_job& job);
+  [[nodiscard]] scheduler_answer run_job(const forecast_job& job);
+
+  scheduler::options how_;
+  scheduler::inventory world_;
+};
+
+} // namespace berth::actors

@@ -1,0 +1,112 @@
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "actors/admission.hpp"
+#include "actors/inbox.hpp"
+
+namespace berth::actors {
+namespace {
+
+TEST(GateTest, RefusesBeyondItsCapacityAndCountsIt) {
+  gate door{10};
+  auto first = door.try_acquire(6);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(door.try_acquire(5));
+  EXPECT_EQ(door.refused(), 1u);
+  EXPECT_EQ(door.in_use(), 6);
+  auto second = door.try_acquire(4);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(door.in_use(), 10);
+}
+
+TEST(GateTest, GivesUnitsBackWhateverHappensToThePermit) {
+  gate door{4};
+  {
+    auto one = door.try_acquire(2);
+    auto two = door.try_acquire(2);
+    permit moved = std::move(*one);
+    EXPECT_EQ(door.in_use(), 4);
+    moved = std::move(*two); // the first dies by assignment
+    EXPECT_EQ(door.in_use(), 2);
+    moved.release();
+    moved.release();
+    EXPECT_EQ(door.in_use(), 0);
+  }
+  EXPECT_EQ(door.in_use(), 0);
+}
+
+TEST(GateTest, LetsAnOversizedPieceThroughOnlyAlone) {
+  gate door{4};
+  {
+    const auto small = door.try_acquire(1);
+    EXPECT_FALSE(door.try_acquire(9));
+  }
+  const auto large = door.try_acquire(9);
+  EXPECT_TRUE(large);
+  EXPECT_FALSE(door.try_acquire(1));
+}
+
+TEST(GateTest, OutlivesItsCopies) {
+  std::optional<permit> kept;
+  {
+    gate door{1};
+    kept = door.try_acquire();
+  }
+  EXPECT_TRUE(*kept);
+  kept.reset();
+}
+
+TEST(InboxTest, AsksForOneWakeUpPerHandover) {
+  inbox<int> box;
+  EXPECT_TRUE(box.push(1));
+  EXPECT_FALSE(box.push(2));
+  EXPECT_EQ(box.take(), (std::vector{1, 2}));
+  EXPECT_TRUE(box.push(3));
+  EXPECT_EQ(box.take(), std::vector{3});
+  EXPECT_TRUE(box.take().empty());
+}
+
+TEST(InboxTest, FloodedByThreadsItStaysBoundedByTheGateAndLosesNothingItTook) {
+  struct work {
+    int value = 0;
+    permit admitted;
+  };
+  gate door{100};
+  inbox<work> box;
+  std::atomic<int> accepted{0};
+  std::atomic<int> running{4};
+  std::vector<std::jthread> offering;
+  for (int thread = 0; thread < 4; ++thread)
+    offering.emplace_back([&] {
+      for (int i = 0; i < 20'000; ++i)
+        if (auto admitted = door.try_acquire()) {
+          (void)box.push({i, std::move(*admitted)});
+          ++accepted;
+        }
+      --running;
+    });
+  int handled = 0;
+  std::size_t deepest = 0;
+  while (running > 0 || box.size() > 0) {
+    auto batch = box.take();
+    deepest = std::max(deepest, batch.size());
+    handled += static_cast<int>(batch.size());
+  }
+  EXPECT_EQ(handled, accepted);
+  EXPECT_LE(deepest, 100u);
+  EXPECT_GT(door.refused(), 0u);
+  EXPECT_EQ(door.in_use(), 0);
+}
+
+TEST(LatestTest, KeepsTheNewestOnly) {
+  latest<int> cell;
+  EXPECT_TRUE(cell.put(1));
+  EXPECT_FALSE(cell.put(2));
+  EXPECT_EQ(cell.take(), 2);
+  EXPECT_EQ(cell.take(), std::nullopt);
+  EXPECT_TRUE(cell.put(3));
+}
+
+} // namespace
+} // namespace berth::actors

@@ -12,7 +12,7 @@ namespace berth::actors {
 
 /// One group commit: what has gathered since the last one.
 struct append_batch {
-  std::vector<model::log_record> records;
+  std::shared_ptr<const std::vector<model::log_record>> records;
 };
 /// On failure the store holds nothing of the batch.
 struct append_outcome {

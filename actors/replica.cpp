@@ -5,25 +5,28 @@
 namespace berth::actors {
 
 turn_done replica::run(const scheduler_turn& turn) {
-  for (const auto& update : turn.updates)
-    world_.apply(update);
+  for (const auto& published : turn.updates)
+    for (const auto& update : *published)
+      world_.apply(update);
   turn_done done;
-  done.answers.reserve(turn.jobs.size());
+  done.plans.plans.reserve(turn.jobs.size());
   for (const auto& job : turn.jobs)
-    done.answers.push_back(std::visit([this](const auto& each) { return run_job(each); }, job));
+    std::visit([&](const auto& wish) { run_job(wish, done); }, job);
   return done;
 }
 
-scheduler_answer replica::run_job(const plan_job& job) {
-  auto decision = scheduler::plan(world_, job.request, how_);
+void replica::run_job(const control::plan_wish& wish, turn_done& done) {
+  const auto& request = wish.request;
+  auto decision = wish.explain ? scheduler::explain(world_, request, how_)
+                               : scheduler::plan(world_, request, how_);
   if (const auto* where = std::get_if<model::placement>(&decision))
-    world_.apply(scheduler::server_allocated{job.request.server, where->host, job.request.amount,
-                                             where->devices, job.request.anti_affinity_group});
-  return plan_answer{job.token, std::move(decision)};
+    world_.apply(scheduler::server_allocated{request.server, where->host, request.amount,
+                                             where->devices, request.anti_affinity_group});
+  done.plans.plans.push_back({wish.id, std::move(decision)});
 }
 
-scheduler_answer replica::run_job(const forecast_job& job) {
-  return forecast_answer{job.token, scheduler::forecast(world_, job.shape, job.count, how_)};
+void replica::run_job(const control::want_forecast& wish, turn_done& done) {
+  done.forecasts.push_back({wish.id, scheduler::forecast(world_, wish.shape, wish.limit, how_)});
 }
 
 } // namespace berth::actors

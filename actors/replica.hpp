@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "actors/scheduler_turn.hpp"
 #include "scheduler/scheduler.hpp"
 
@@ -19,8 +21,8 @@ public:
   [[nodiscard]] const scheduler::inventory& world() const { return world_; }
 
 private:
-  [[nodiscard]] scheduler_answer run_job(const plan_job& job);
-  [[nodiscard]] scheduler_answer run_job(const forecast_job& job);
+  void run_job(const control::plan_wish& wish, turn_done& done);
+  void run_job(const control::want_forecast& wish, turn_done& done);
 
   scheduler::options how_;
   scheduler::inventory world_;

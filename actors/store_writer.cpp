@@ -21,7 +21,7 @@ run_writer(store_writer_actor::stateful_pointer<writer_state> self,
   self->state.log = std::move(*log);
   return {[self](const parcel<append_batch>& batch) {
     const auto begin = self->clock().now();
-    auto outcome = self->state.log->append(batch.open().records);
+    auto outcome = self->state.log->append(*batch.open().records);
     return pack(append_outcome{std::move(outcome), self->clock().now() - begin});
   }};
 }

@@ -1,0 +1,290 @@
+#include "actors/cluster_actor.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/log_messages.hpp"
+#include "actors/reply_courier.hpp"
+#include "actors/scheduler_turn.hpp"
+
+namespace berth::actors {
+
+namespace {
+
+/// Asked for before the machine existed; moved through CAF's copying factories.
+struct cluster_cargo {
+  cluster_parts parts;
+  std::optional<control::cluster_state> loaded;
+};
+
+/// The shell around control::cluster: gathers inputs, steps, has events appended (one batch in
+/// flight), has plans made (one turn in flight), hands out answers.
+struct cluster_shell {
+  static inline const char* name = "cluster";
+
+  cluster_actor::stateful_pointer<cluster_shell> self = nullptr;
+  cluster_parts parts;
+  std::unique_ptr<control::cluster> core;
+  reply_courier_actor courier;
+
+  /// Who waits for an answer; its permit lives as long.
+  struct waiting {
+    answer_to done;
+    permit admitted;
+  };
+  std::unordered_map<control::ticket, waiting> tickets;
+  std::unordered_map<control::link_id, std::shared_ptr<link_outlet>> links;
+
+  std::vector<model::log_record> unsent; ///< events that the writer has not got yet
+  event_batch in_flight;                 ///< what the writer has
+  scheduler_turn next_turn;
+  bool turn_in_flight = false;
+  std::vector<reply> replies;
+  std::optional<model::timestamp> armed;
+  model::timestamp next_look{};
+
+  void work();
+  void take_in(std::vector<control::input> inputs);
+  void carry_out(control::outcome outcome);
+  void settle();
+  void commit();
+  void committed(append_outcome result);
+  void plan();
+  void planned(turn_done done, model::duration took);
+  void arm();
+  void look(model::timestamp now);
+
+  void on(control::answer_command& what) { answer(what.to, std::move(what.what)); }
+  void on(control::answer_query& what) { answer(what.to, std::move(what.what)); }
+  void on(control::answer_claim& what);
+  void on(control::answer_remember& what) { answer(what.to, std::move(what.what)); }
+  void on(control::want_plans& what);
+  void on(control::want_forecast& what) { next_turn.jobs.emplace_back(std::move(what)); }
+  void on(control::publish& what) { next_turn.updates.push_back(std::move(what.updates)); }
+  void on(control::welcome_host& what);
+  void on(control::tell_host& what);
+  void on(control::close_link& what);
+  void on(const control::note& what);
+  void on(const control::placement_settled& what);
+  template <class Value> void answer(control::ticket to, Value value);
+};
+
+void cluster_shell::work() {
+  std::vector<control::input> inputs;
+  auto items = parts.door->take();
+  inputs.reserve(items.size());
+  for (auto& item : items) {
+    std::visit(
+        [&](const auto& what) {
+          if constexpr (requires { what.from; })
+            tickets.emplace(what.from, waiting{std::move(item.done), std::move(item.admitted)});
+          using kind = std::decay_t<decltype(what)>;
+          if constexpr (std::is_same_v<kind, control::link_opened>)
+            links.emplace(what.link, std::move(item.outlet));
+          if constexpr (std::is_same_v<kind, control::link_closed> ||
+                        std::is_same_v<kind, control::lease_expired>)
+            links.erase(what.link);
+        },
+        item.what);
+    inputs.push_back(std::move(item.what));
+  }
+  take_in(std::move(inputs));
+}
+
+void cluster_shell::take_in(std::vector<control::input> inputs) {
+  if (!inputs.empty())
+    carry_out(core->step(parts.clock(), inputs));
+  settle();
+}
+
+void cluster_shell::carry_out(control::outcome outcome) {
+  if (unsent.empty())
+    unsent = std::move(outcome.events);
+  else
+    std::ranges::move(outcome.events, std::back_inserter(unsent));
+  for (auto& effect : outcome.effects)
+    std::visit([this](auto& what) { on(what); }, effect);
+}
+
+/// After every step: what has gathered goes where it can go.
+void cluster_shell::settle() {
+  commit();
+  plan();
+  if (!replies.empty())
+    self->send(courier, pack(reply_batch{std::exchange(replies, {})}));
+  parts.ready->store(core->ready(), std::memory_order_relaxed);
+  arm();
+}
+
+void cluster_shell::commit() {
+  if (in_flight || unsent.empty())
+    return;
+  in_flight =
+      std::make_shared<const std::vector<model::log_record>>(std::exchange(unsent, {}));
+  // No timeout: there is one append in flight, and what a slow disk has done with it must be known
+  // before anything else is written. While it waits, the gates fill and requests are answered busy.
+  self->request(parts.writer, caf::infinite, pack(append_batch{in_flight}))
+      .then([this](const parcel<append_outcome>& result) { committed(std::move(result.open())); },
+            [this](const caf::error& why) { self->quit(why); });
+}
+
+void cluster_shell::committed(append_outcome result) {
+  const auto batch = std::exchange(in_flight, nullptr);
+  if (parts.observer)
+    parts.observer->committed(batch->size(), result.took, result.outcome);
+  std::vector<control::input> inputs;
+  if (result.outcome) {
+    parts.feed->publish(batch);
+    inputs.emplace_back(control::commit_done{batch->back().sequence});
+  } else {
+    unsent.clear();
+    inputs.emplace_back(control::commit_failed{std::move(result.outcome.error())});
+  }
+  take_in(std::move(inputs));
+}
+
+void cluster_shell::plan() {
+  if (turn_in_flight || (next_turn.jobs.empty() && next_turn.updates.empty()))
+    return;
+  turn_in_flight = true;
+  const auto begin = self->clock().now();
+  // No timeout either: the machine gives a lost plan up by itself, and a scheduler that died takes
+  // the process with it.
+  self->request(parts.scheduler, caf::infinite, pack(std::exchange(next_turn, {})))
+      .then(
+          [this, begin](const parcel<turn_done>& done) {
+            planned(std::move(done.open()), self->clock().now() - begin);
+          },
+          [this](const caf::error& why) { self->quit(why); });
+}
+
+void cluster_shell::planned(turn_done done, model::duration took) {
+  turn_in_flight = false;
+  std::vector<control::input> inputs;
+  if (!done.plans.plans.empty()) {
+    if (parts.observer)
+      parts.observer->planned(done.plans.plans.size(), took);
+    inputs.emplace_back(std::move(done.plans));
+  }
+  for (auto& each : done.forecasts)
+    inputs.emplace_back(std::move(each));
+  take_in(std::move(inputs));
+}
+
+void cluster_shell::arm() {
+  const auto due = core->next_tick();
+  if (!due || (armed && *armed <= *due))
+    return;
+  armed = due;
+  self->delayed_send(self, std::max(*due - parts.clock(), model::duration::zero()), atom::tick_v);
+}
+
+void cluster_shell::look(model::timestamp now) {
+  if (!parts.observer || now < next_look)
+    return;
+  next_look = now + parts.snapshot_interval;
+  parts.observer->looked(now, *core);
+}
+
+template <class Value> void cluster_shell::answer(control::ticket to, Value value) {
+  auto found = tickets.extract(to);
+  if (found.empty())
+    return;
+  auto& [done, admitted] = found.mapped();
+  replies.push_back({std::move(done), std::move(value), std::move(admitted)});
+}
+
+void cluster_shell::on(control::answer_claim& what) {
+  using kept = std::optional<api::remembered_answer>;
+  answer(what.to, std::move(what.what).map([](std::optional<control::kept_answer>&& found) {
+    return found ? kept{{found->http_status, std::move(found->body)}} : kept{};
+  }));
+}
+
+void cluster_shell::on(control::want_plans& what) {
+  std::ranges::move(what.wishes, std::back_inserter(next_turn.jobs));
+}
+
+void cluster_shell::on(control::welcome_host& what) {
+  if (const auto found = links.find(what.link); found != links.end())
+    found->second->welcome(what.message);
+}
+
+void cluster_shell::on(control::tell_host& what) {
+  if (const auto found = links.find(what.link); found != links.end())
+    found->second->tell(std::move(what.message));
+}
+
+void cluster_shell::on(control::close_link& what) {
+  if (const auto found = links.find(what.link); found != links.end())
+    found->second->close(std::move(what.why));
+}
+
+void cluster_shell::on(const control::note& what) {
+  if (parts.observer)
+    parts.observer->noted(what);
+}
+
+void cluster_shell::on(const control::placement_settled& what) {
+  if (parts.observer)
+    parts.observer->settled(what);
+}
+
+cluster_actor::behavior_type
+run_cluster(cluster_actor::stateful_pointer<cluster_shell> self,
+            const std::shared_ptr<cluster_cargo>& cargo) {
+  auto& shell = self->state;
+  shell.self = self;
+  shell.parts = std::move(cargo->parts);
+  shell.parts.feed->reset(cargo->loaded->last_sequence());
+  shell.core = std::make_unique<control::cluster>(
+      shell.parts.config, std::move(*cargo->loaded), shell.parts.dice);
+  cargo->loaded.reset();
+  shell.courier = spawn_reply_courier(self->system());
+  // A scheduler's replica starts empty.
+  shell.next_turn.updates.push_back(
+      std::make_shared<const std::vector<scheduler::inventory_update>>(
+          shell.core->state().full_inventory()));
+  // The cluster lives and dies with these.
+  self->link_to(shell.parts.writer);
+  self->link_to(shell.parts.scheduler);
+  self->link_to(shell.courier);
+  shell.carry_out(shell.core->start(shell.parts.clock()));
+  shell.settle();
+  if (shell.parts.observer)
+    self->delayed_send(self, shell.parts.snapshot_interval, atom::look_v);
+  return {
+      [self](atom::wake) { self->state.work(); },
+      [self](atom::tick) {
+        self->state.armed.reset();
+        std::vector<control::input> inputs;
+        inputs.emplace_back(control::tick{});
+        self->state.take_in(std::move(inputs));
+      },
+      [self](atom::look) {
+        self->state.look(self->state.parts.clock());
+        self->delayed_send(self, self->state.parts.snapshot_interval, atom::look_v);
+      },
+  };
+}
+
+} // namespace
+
+cluster_actor spawn_cluster(caf::actor_system& system, cluster_parts parts,
+                            control::cluster_state loaded) {
+  auto door = parts.door;
+  auto cargo = std::make_shared<cluster_cargo>(
+      cluster_cargo{std::move(parts), std::move(loaded)});
+  auto handle = system.spawn(run_cluster, cargo);
+  door->on_work([handle] { caf::anon_send(handle, atom::wake_v); });
+  return handle;
+}
+
+} // namespace berth::actors

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include <caf/fwd.hpp>
+
+#include "actors/cluster_door.hpp"
+#include "actors/cluster_observer.hpp"
+#include "actors/event_feed.hpp"
+#include "actors/interfaces.hpp"
+#include "control/cluster.hpp"
+#include "model/random.hpp"
+
+namespace berth::actors {
+
+/// What the cluster actor works with. Shared parts outlive it.
+struct cluster_parts {
+  control::cluster_config config;
+  model::random dice{0}; ///< makes server ids: seed it from the system's entropy in production
+  std::function<model::timestamp()> clock;
+  std::shared_ptr<cluster_door> door;
+  std::shared_ptr<event_feed> feed;
+  std::shared_ptr<cluster_observer> observer; ///< may be null
+  /// Set while the cluster takes requests; read by cluster_port::ready().
+  std::shared_ptr<std::atomic<bool>> ready;
+  store_writer_actor writer;
+  scheduler_actor scheduler;
+  model::duration snapshot_interval = std::chrono::seconds{1};
+};
+
+/// Starts the cluster on what the store holds, as a new leadership. Lets the door wake it.
+[[nodiscard]] cluster_actor spawn_cluster(caf::actor_system& system, cluster_parts parts,
+                                          control::cluster_state loaded);
+
+} // namespace berth::actors

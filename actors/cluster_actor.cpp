@@ -126,8 +126,7 @@ void cluster_shell::settle() {
 void cluster_shell::commit() {
   if (in_flight || unsent.empty())
     return;
-  in_flight =
-      std::make_shared<const std::vector<model::log_record>>(std::exchange(unsent, {}));
+  in_flight = std::make_shared<const std::vector<model::log_record>>(std::exchange(unsent, {}));
   // No timeout: there is one append in flight, and what a slow disk has done with it must be known
   // before anything else is written. While it waits, the gates fill and requests are answered busy.
   self->request(parts.writer, caf::infinite, pack(append_batch{in_flight}))
@@ -237,15 +236,14 @@ void cluster_shell::on(const control::placement_settled& what) {
     parts.observer->settled(what);
 }
 
-cluster_actor::behavior_type
-run_cluster(cluster_actor::stateful_pointer<cluster_shell> self,
-            const std::shared_ptr<cluster_cargo>& cargo) {
+cluster_actor::behavior_type run_cluster(cluster_actor::stateful_pointer<cluster_shell> self,
+                                         const std::shared_ptr<cluster_cargo>& cargo) {
   auto& shell = self->state;
   shell.self = self;
   shell.parts = std::move(cargo->parts);
   shell.parts.feed->reset(cargo->loaded->last_sequence());
-  shell.core = std::make_unique<control::cluster>(
-      shell.parts.config, std::move(*cargo->loaded), shell.parts.dice);
+  shell.core = std::make_unique<control::cluster>(shell.parts.config, std::move(*cargo->loaded),
+                                                  shell.parts.dice);
   cargo->loaded.reset();
   shell.courier = spawn_reply_courier(self->system());
   // A scheduler's replica starts empty.
@@ -257,6 +255,7 @@ run_cluster(cluster_actor::stateful_pointer<cluster_shell> self,
   self->link_to(shell.parts.scheduler);
   self->link_to(shell.courier);
   shell.carry_out(shell.core->start(shell.parts.clock()));
+  shell.parts.door->leader(shell.core->state().leader());
   shell.settle();
   if (shell.parts.observer)
     self->delayed_send(self, shell.parts.snapshot_interval, atom::look_v);
@@ -280,8 +279,7 @@ run_cluster(cluster_actor::stateful_pointer<cluster_shell> self,
 cluster_actor spawn_cluster(caf::actor_system& system, cluster_parts parts,
                             control::cluster_state loaded) {
   auto door = parts.door;
-  auto cargo = std::make_shared<cluster_cargo>(
-      cluster_cargo{std::move(parts), std::move(loaded)});
+  auto cargo = std::make_shared<cluster_cargo>(cluster_cargo{std::move(parts), std::move(loaded)});
   auto handle = system.spawn(run_cluster, cargo);
   door->on_work([handle] { caf::anon_send(handle, atom::wake_v); });
   return handle;

@@ -24,8 +24,7 @@ public:
   virtual void close(model::failure why) = 0;
 };
 
-using claim_handler =
-    std::function<void(model::result<std::optional<api::remembered_answer>>)>;
+using claim_handler = std::function<void(model::result<std::optional<api::remembered_answer>>)>;
 using remember_handler = std::function<void(model::result<void>)>;
 /// Whom to tell the answer.
 using answer_to = std::variant<std::monostate, api::cluster_port::reply_handler,
@@ -60,11 +59,16 @@ public:
     return control::link_id{links_.fetch_add(1, std::memory_order_relaxed)};
   }
 
+  /// The present leadership; 0 before the cluster has started.
+  [[nodiscard]] model::leader_epoch leader() const { return leader_.load(); }
+  void leader(model::leader_epoch epoch) { leader_.store(epoch); }
+
 private:
   inbox<door_item> items_;
   std::function<void()> wake_;
   std::atomic<std::uint64_t> tickets_{1};
   std::atomic<std::uint64_t> links_{1};
+  std::atomic<model::leader_epoch> leader_{0};
 };
 
 } // namespace berth::actors

@@ -46,9 +46,8 @@ std::optional<std::vector<model::log_record>> event_feed::read(model::sequence_n
     return found;
   if (batches_.empty() || from < batches_.front()->front().sequence)
     return std::nullopt;
-  auto batch = std::ranges::lower_bound(batches_, from, {}, [](const event_batch& each) {
-    return each->back().sequence;
-  });
+  auto batch = std::ranges::lower_bound(
+      batches_, from, {}, [](const event_batch& each) { return each->back().sequence; });
   for (; batch != batches_.end() && found.size() < limit; ++batch)
     for (const auto& record : **batch) {
       if (found.size() == limit)

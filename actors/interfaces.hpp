@@ -20,6 +20,8 @@
 namespace berth::actors {
 struct append_batch;
 struct append_outcome;
+struct device_event;
+struct host_event;
 struct read_order;
 struct reply_batch;
 struct scheduler_turn;
@@ -27,9 +29,9 @@ struct turn_done;
 } // namespace berth::actors
 
 CAF_BEGIN_TYPE_ID_BLOCK(berth, caf::first_custom_type_id)
-CAF_ADD_ATOM(berth, berth::actors::atom, wake, "wake")
-CAF_ADD_ATOM(berth, berth::actors::atom, tick, "tick")
-CAF_ADD_ATOM(berth, berth::actors::atom, look, "look")
+  CAF_ADD_ATOM(berth, berth::actors::atom, wake, "wake")
+  CAF_ADD_ATOM(berth, berth::actors::atom, tick, "tick")
+  CAF_ADD_ATOM(berth, berth::actors::atom, look, "look")
 CAF_END_TYPE_ID_BLOCK(berth)
 
 namespace berth::actors {
@@ -62,5 +64,36 @@ using cluster_actor = caf::typed_actor<
     caf::reacts_to<atom::tick>,
     // INTERNAL: time for the observer to look at the state.
     caf::reacts_to<atom::look>>;
+
+/// The controller's end of one connection: runs control::host_link.
+using host_link_actor = caf::typed_actor<
+    // Its inbox has frames of the agent or words of the cluster. Bounded: one until it is emptied;
+    // frames hold permits, and a link that sends faster than they come back is closed.
+    caf::reacts_to<atom::wake>,
+    // INTERNAL: the lease or the hello's deadline is due.
+    caf::reacts_to<atom::tick>>;
+
+/// The agent of one host: runs control::host_machine and control::agent_link over a host_backend.
+using host_actor = caf::typed_actor<
+    // Its inbox has frames, finished operations or happenings of the machine. Bounded: one until it
+    // is emptied; operations in flight are bounded by the machine, frames by permits.
+    caf::reacts_to<atom::wake>,
+    // From its devices, or INTERNAL: a timer of the machine. Bounded: a device says a few things
+    // for each thing it hears.
+    caf::reacts_to<parcel<host_event>>,
+    // INTERNAL: the link's machine is due.
+    caf::reacts_to<atom::tick>>;
+
+/// One passthrough device: runs control::device_turnover, so that everything that is done to the
+/// device is done in one order. Linked to its host.
+using device_actor = caf::typed_actor<
+    // From its host, from the ownership writer, or INTERNAL: its timer. Bounded: the host sends one
+    // message per command, scan or finished operation, of which one is outstanding.
+    caf::reacts_to<parcel<device_event>>>;
+
+/// Owns the file of obeyed epochs. Detached: fsync blocks its thread and nobody else.
+using ownership_writer_actor = caf::typed_actor<
+    // Its inbox has ownership to keep. Bounded: one until it is emptied; a device waits for one.
+    caf::reacts_to<atom::wake>>;
 
 } // namespace berth::actors

@@ -17,10 +17,9 @@ std::int64_t weight(const model::command& what) {
 }
 
 tl::unexpected<model::failure> busy(const gate& at, std::string_view what) {
-  return model::fail(model::errc::busy,
-                     std::to_string(at.in_use()) + " " + std::string{what} +
-                         " are under way and the limit is " + std::to_string(at.capacity()) +
-                         ": try again shortly");
+  return model::fail(model::errc::busy, std::to_string(at.in_use()) + " " + std::string{what} +
+                                            " are under way and the limit is " +
+                                            std::to_string(at.capacity()) + ": try again shortly");
 }
 
 } // namespace
@@ -59,7 +58,9 @@ void live_cluster_port::remember_key(std::string key, std::uint64_t fingerprint,
                                      api::remembered_answer answer, remember_handler done) {
   parts_.door->push({control::key_answered{parts_.door->next_ticket(), std::move(key), fingerprint,
                                            answer.http_status, std::move(answer.body)},
-                     std::move(done), nullptr, {}});
+                     std::move(done),
+                     nullptr,
+                     {}});
 }
 
 void live_cluster_port::forget_key(std::string key) {
@@ -72,8 +73,8 @@ void live_cluster_port::events(
   if (auto recent = parts_.feed->read(from, limit))
     return done(std::move(*recent));
   if (!parts_.older)
-    return done(model::fail(model::errc::gone, "event " + std::to_string(from) +
-                                                   " is no longer kept in memory"));
+    return done(model::fail(model::errc::gone,
+                            "event " + std::to_string(from) + " is no longer kept in memory"));
   parts_.older->read(from, limit, std::move(done));
 }
 

@@ -38,9 +38,8 @@ public:
   void remember_key(std::string key, std::uint64_t fingerprint, api::remembered_answer answer,
                     remember_handler done) override;
   void forget_key(std::string key) override;
-  void
-  events(model::sequence_number from, std::size_t limit,
-         std::function<void(model::result<std::vector<model::log_record>>)> done) override;
+  void events(model::sequence_number from, std::size_t limit,
+              std::function<void(model::result<std::vector<model::log_record>>)> done) override;
   [[nodiscard]] std::shared_ptr<void> on_new_events(std::function<void()> wake) override;
   [[nodiscard]] bool ready() const override;
 

@@ -103,7 +103,8 @@ model::result<std::vector<std::uint8_t>> read_all(int descriptor, const std::str
 /// A file's name is durable only when its directory is.
 model::result<void> sync_directory(const std::string& path) {
   const auto parent = std::filesystem::path{path}.parent_path();
-  const int directory = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int directory =
+      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0)
     return broken(path, "open the directory");
   const int outcome = ::fsync(directory);

@@ -57,8 +57,7 @@ class ownership_keeper {
 public:
   virtual ~ownership_keeper() = default;
   /// `done` is called exactly once, later, on any thread. A device has one call outstanding.
-  virtual void keep(const kept_ownership& what,
-                    std::function<void(model::result<void>)> done) = 0;
+  virtual void keep(const kept_ownership& what, std::function<void(model::result<void>)> done) = 0;
 };
 
 } // namespace berth::actors

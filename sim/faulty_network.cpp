@@ -16,8 +16,7 @@ struct faulty_network::connection {
 };
 
 struct faulty_network::state {
-  state(kernel& in, model::random rolled, link_faults bad)
-      : world(in), dice(rolled), faults(bad) {}
+  state(kernel& in, model::random rolled, link_faults bad) : world(in), dice(rolled), faults(bad) {}
 
   kernel& world;
   model::random dice;
@@ -31,9 +30,8 @@ struct faulty_network::state {
 
   [[nodiscard]] model::duration draw_delay() {
     const auto span = (faults.delay_max - faults.delay_min).count();
-    return faults.delay_min +
-           model::duration{static_cast<std::int64_t>(
-               dice.below(static_cast<std::uint64_t>(std::max<std::int64_t>(span, 1))))};
+    return faults.delay_min + model::duration{static_cast<std::int64_t>(dice.below(
+                                  static_cast<std::uint64_t>(std::max<std::int64_t>(span, 1))))};
   }
 
   /// Both ends hear of the end after `after`; what is under way is lost.

@@ -64,9 +64,8 @@ struct kernel::impl : hostbackend::timer {
       return true;
     }
     const auto& timeouts = coordinator.clock().schedule();
-    const auto actors_due = timeouts.empty()
-                                ? model::timestamp::max()
-                                : epoch + timeouts.begin()->first.time_since_epoch();
+    const auto actors_due = timeouts.empty() ? model::timestamp::max()
+                                             : epoch + timeouts.begin()->first.time_since_epoch();
     const auto agenda_due = agenda.empty() ? model::timestamp::max() : agenda.begin()->first;
     const auto due = std::min(actors_due, agenda_due);
     if (due > end)
@@ -126,7 +125,8 @@ hostbackend::timer& kernel::timers() {
   return *impl_;
 }
 model::random kernel::dice(std::uint64_t stream) const {
-  return model::random{model::random{impl_->options.seed ^ (stream * 0x9e3779b97f4a7c15ULL)}.next()};
+  return model::random{
+      model::random{impl_->options.seed ^ (stream * 0x9e3779b97f4a7c15ULL)}.next()};
 }
 
 void kernel::run_for(model::duration span) {

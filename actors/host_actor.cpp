@@ -1,0 +1,259 @@
+#include "actors/host_actor.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/admission.hpp"
+#include "actors/device_actor.hpp"
+#include "actors/host_messages.hpp"
+#include "actors/inbox.hpp"
+
+namespace berth::actors {
+
+namespace {
+
+// What other threads leave for the host. `dial` tells which connection it is about.
+struct dial_done {
+  std::uint64_t dial = 0;
+  model::result<std::shared_ptr<agent_line>> line;
+};
+struct frame_came {
+  std::uint64_t dial = 0;
+  model::link_frame<model::to_host> frame;
+  permit admitted;
+};
+struct line_ended {
+  std::uint64_t dial = 0;
+};
+struct machine_news {
+  control::agent::event what;
+};
+using host_news = std::variant<dial_done, frame_came, line_ended, machine_news>;
+
+/// The host's letter box, for callbacks on any thread. Holds the actor weakly: a backend or a line
+/// that outlives the host keeps nothing alive.
+class host_box {
+public:
+  void owner(const host_actor& actor) { actor_ = caf::actor_cast<caf::weak_actor_ptr>(actor); }
+  void push(host_news news) {
+    if (!items_.push(std::move(news)))
+      return;
+    if (const auto actor = caf::actor_cast<host_actor>(actor_))
+      caf::anon_send(actor, atom::wake_v);
+  }
+  [[nodiscard]] std::vector<host_news> take() { return items_.take(); }
+
+private:
+  inbox<host_news> items_;
+  caf::weak_actor_ptr actor_;
+};
+
+struct host_shell {
+  static inline const char* name = "host";
+
+  host_actor::stateful_pointer<host_shell> self = nullptr;
+  host_parts parts;
+  std::shared_ptr<host_box> box = std::make_shared<host_box>();
+  std::optional<control::host_machine> machine;
+  std::optional<control::agent_link> link;
+  std::optional<gate> frames;
+  std::map<model::device_id, device_actor> devices;
+  std::shared_ptr<agent_line> line; ///< null while not connected
+  std::uint64_t dial = 0;           ///< the newest attempt; news of others are old
+  bool machine_knows_link = false;
+  std::optional<model::timestamp> armed;
+
+  ~host_shell() {
+    if (line)
+      line->close("the agent stops");
+    if (machine_knows_link && parts.counters)
+      --parts.counters->links_up;
+  }
+
+  void work() {
+    for (auto& each : box->take())
+      std::visit([this](auto& news) { on(news); }, each);
+    settle();
+  }
+  void tell_machine(const control::agent::event& what) {
+    for (auto& effect : machine->step(parts.clock(), what))
+      std::visit([this](auto& each) { carry_out(each); }, effect);
+  }
+  void on_time() {
+    armed.reset();
+    act(link->on_timer(parts.clock()));
+    settle();
+  }
+  /// After every step: frames out, timer armed.
+  void settle() {
+    while (line) {
+      auto frame = link->next_frame(parts.clock());
+      if (!frame)
+        break;
+      ++parts.counters->frames_sent;
+      (void)line->send(std::move(*frame)); // a line that is gone reports it by itself
+    }
+    const auto due = link->deadline();
+    if (armed && *armed <= due)
+      return;
+    armed = due;
+    self->delayed_send(self, std::max(due - parts.clock(), model::duration::zero()), atom::tick_v);
+  }
+
+  // --- The line
+
+  void on(dial_done& news);
+  void on(frame_came& news);
+  void on(const line_ended& news);
+  void on(const machine_news& news) { tell_machine(news.what); }
+  void lose_line();
+  void act(std::vector<control::agent_link::action> actions) {
+    for (auto& each : actions)
+      std::visit([this](auto& what) { act_on(what); }, each);
+  }
+  void act_on(const control::agent_link::connect&);
+  void act_on(control::agent_link::welcomed& what) { tell_machine(model::to_host{what.message}); }
+  void act_on(control::agent_link::told& what) { tell_machine(std::move(what.message)); }
+  void act_on(const control::agent_link::dropped&) { ++parts.counters->frames_dropped; }
+  void act_on(const control::agent_link::close& what);
+
+  // --- The machine's effects
+
+  void carry_out(control::agent::spawn_device& what) {
+    auto device = spawn_device(self->system(), {what.device, what.kept, parts.turnover,
+                                                parts.keeper, parts.clock, host_actor{self}});
+    devices.insert_or_assign(what.device, std::move(device));
+  }
+  void carry_out(control::agent::tell_device& what) {
+    if (const auto found = devices.find(what.device); found != devices.end())
+      self->send(found->second, pack(device_event{std::move(what.what)}));
+  }
+  void carry_out(control::agent::perform& what) {
+    const auto number = what.number;
+    parts.backend->perform(
+        std::move(what.what),
+        [to = box, number](model::result<hostbackend::operation_result> outcome) {
+          to->push(machine_news{control::agent::operation_finished{number, std::move(outcome)}});
+        });
+  }
+  void carry_out(const control::agent::arm_timer& what) {
+    self->delayed_send(self, what.after,
+                       pack(host_event{control::agent::timer_fired{what.number}}));
+  }
+  void carry_out(control::agent::send& what) {
+    if (auto* hello = std::get_if<model::link_hello>(&what.what))
+      link->connected(parts.clock(), std::move(hello->info));
+    else
+      (void)link->send(std::move(what.what)); // the full report after the welcome makes up for it
+  }
+  void carry_out(const control::agent::refused& what) {
+    ++parts.counters->commands_refused;
+    if (parts.on_refused)
+      parts.on_refused(what.why);
+  }
+};
+
+void host_shell::act_on(const control::agent_link::connect&) {
+  const auto number = ++dial;
+  auto door = *frames;
+  agent_listener listener;
+  listener.on_frame = [to = box, number, door](model::link_frame<model::to_host> frame) mutable {
+    // Over the bound the frame is lost; the link is level-triggered, so a later one makes up.
+    if (auto admitted = door.try_acquire())
+      to->push(frame_came{number, std::move(frame), std::move(*admitted)});
+  };
+  listener.on_closed = [to = box, number](const std::string&) { to->push(line_ended{number}); };
+  parts.dialer->dial(parts.name, std::move(listener),
+                     [to = box, number](model::result<std::shared_ptr<agent_line>> opened) {
+                       to->push(dial_done{number, std::move(opened)});
+                     });
+}
+
+void host_shell::on(dial_done& news) {
+  if (news.dial != dial) {
+    if (news.line)
+      (*news.line)->close("a newer connection is being made");
+    return;
+  }
+  if (!news.line) {
+    ++parts.counters->dials_failed;
+    link->disconnected(parts.clock());
+    return;
+  }
+  line = std::move(*news.line);
+  machine_knows_link = true;
+  ++parts.counters->links_up;
+  tell_machine(control::agent::link_up{});
+}
+
+void host_shell::on(frame_came& news) {
+  news.admitted.release();
+  if (news.dial != dial || !line)
+    return;
+  ++parts.counters->frames_received;
+  act(link->received(parts.clock(), std::move(news.frame)));
+}
+
+void host_shell::on(const line_ended& news) {
+  if (news.dial != dial || !line)
+    return;
+  link->disconnected(parts.clock());
+  lose_line();
+}
+
+void host_shell::act_on(const control::agent_link::close& what) {
+  ++dial; // whatever still comes from that line is old
+  if (line)
+    line->close(what.why.message);
+  lose_line();
+}
+
+void host_shell::lose_line() {
+  line.reset();
+  if (!std::exchange(machine_knows_link, false))
+    return;
+  --parts.counters->links_up;
+  tell_machine(control::agent::link_down{});
+}
+
+host_actor::behavior_type run_host(host_actor::stateful_pointer<host_shell> self,
+                                   const host_parts& parts) {
+  auto& shell = self->state;
+  shell.self = self;
+  shell.parts = parts;
+  if (!shell.parts.counters)
+    shell.parts.counters = std::make_shared<agent_counters>();
+  shell.box->owner(host_actor{self});
+  shell.frames.emplace(parts.frames_max);
+  shell.machine.emplace(parts.options);
+  shell.link.emplace(parts.link, parts.incarnation, model::leader_epoch{0}, parts.dice,
+                     parts.clock());
+  parts.backend->on_event([to = shell.box](hostbackend::backend_event what) {
+    to->push(machine_news{std::move(what)});
+  });
+  shell.tell_machine(control::agent::started{std::move(shell.parts.kept)});
+  shell.settle();
+  return {
+      [self](atom::wake) { self->state.work(); },
+      [self](const parcel<host_event>& news) {
+        self->state.tell_machine(news.open().what);
+        self->state.settle();
+      },
+      [self](atom::tick) { self->state.on_time(); },
+  };
+}
+
+} // namespace
+
+host_actor spawn_host(caf::actor_system& system, host_parts parts) {
+  return system.spawn(run_host, std::move(parts));
+}
+
+} // namespace berth::actors

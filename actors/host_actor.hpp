@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <caf/fwd.hpp>
+
+#include "actors/interfaces.hpp"
+#include "actors/link_transport.hpp"
+#include "actors/ownership_store.hpp"
+#include "control/agent_link.hpp"
+#include "control/host_machine.hpp"
+#include "hostbackend/host_backend.hpp"
+#include "model/random.hpp"
+
+namespace berth::actors {
+
+/// What an agent's process counts over all its hosts. Atomics: read by a scrape at any time.
+struct agent_counters {
+  std::atomic<std::int64_t> links_up{0};
+  std::atomic<std::uint64_t> dials_failed{0};
+  std::atomic<std::uint64_t> frames_sent{0};
+  std::atomic<std::uint64_t> frames_received{0};
+  std::atomic<std::uint64_t> frames_dropped{0};
+  std::atomic<std::uint64_t> commands_refused{0};
+};
+
+struct host_parts {
+  std::string name; ///< as in the certificate
+  std::shared_ptr<hostbackend::host_backend> backend;
+  std::shared_ptr<link_dialer> dialer;
+  std::shared_ptr<ownership_keeper> keeper;
+  kept_ownerships kept; ///< of its devices; others are ignored
+  model::incarnation_id incarnation;
+  std::function<model::timestamp()> clock;
+  model::random dice{0};
+  control::host_options options;
+  control::turnover_options turnover;
+  control::agent_link::config link;
+  std::int64_t frames_max = 64; ///< received and not yet handled; beyond it the line is closed
+  std::shared_ptr<agent_counters> counters;
+  std::function<void(const model::failure&)> on_refused; ///< for a log; may be empty
+};
+
+/// Starts the agent of one host, which dials at once. An exit message ends it with its devices.
+[[nodiscard]] host_actor spawn_host(caf::actor_system& system, host_parts parts);
+
+} // namespace berth::actors

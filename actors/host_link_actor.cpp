@@ -1,0 +1,247 @@
+#include "actors/host_link_actor.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/interfaces.hpp"
+
+namespace berth::actors {
+
+namespace {
+
+struct frame_came {
+  model::link_frame<model::from_host> frame;
+  permit admitted;
+};
+struct line_ended {};
+struct flooded {};
+struct welcome_given {
+  model::link_welcome message;
+};
+struct told {
+  model::to_host message;
+};
+struct close_asked {
+  model::failure why;
+};
+using link_news = std::variant<frame_came, line_ended, flooded, welcome_given, told, close_asked>;
+
+/// The link's letter box, for the transport and the cluster.
+class link_box {
+public:
+  void owner(const host_link_actor& actor) { actor_ = caf::actor_cast<caf::weak_actor_ptr>(actor); }
+  void push(link_news news) {
+    if (!items_.push(std::move(news)))
+      return;
+    if (const auto actor = caf::actor_cast<host_link_actor>(actor_))
+      caf::anon_send(actor, atom::wake_v);
+  }
+  [[nodiscard]] std::vector<link_news> take() { return items_.take(); }
+
+private:
+  inbox<link_news> items_;
+  caf::weak_actor_ptr actor_;
+};
+
+/// The cluster's words. Bounded: the cluster says little, and only in answer to what it heard.
+class outlet final : public link_outlet {
+public:
+  explicit outlet(std::shared_ptr<link_box> box) : box_(std::move(box)) {}
+  void welcome(model::link_welcome message) override { box_->push(welcome_given{message}); }
+  void tell(model::to_host message) override { box_->push(told{std::move(message)}); }
+  void close(model::failure why) override { box_->push(close_asked{std::move(why)}); }
+
+private:
+  std::shared_ptr<link_box> box_;
+};
+
+struct link_cargo {
+  host_link_parts parts;
+  std::string host;
+  std::shared_ptr<controller_line> line;
+  std::shared_ptr<link_box> box;
+};
+
+struct link_shell {
+  static inline const char* name = "host_link";
+
+  host_link_actor::stateful_pointer<link_shell> self = nullptr;
+  link_cargo with;
+  std::optional<control::host_link> machine;
+  control::link_id id{};
+  bool known_to_cluster = false;
+  std::optional<permit> holding; ///< of the frame in hand; goes on to the cluster
+  std::optional<model::timestamp> armed;
+
+  ~link_shell() {
+    if (!machine)
+      return;
+    auto& counters = *with.parts.counters;
+    --counters.open;
+    counters.frames_missed += machine->frames_missed();
+  }
+
+  void work();
+  void on_time();
+  void settle();
+  void end(const model::failure& why, bool expired);
+
+  void on(frame_came& news);
+  void on(const line_ended&) { end({model::errc::host_offline, "the connection ended"}, false); }
+  void on(const flooded&) {
+    end({model::errc::too_large, "the agent of " + with.host + " sends faster than it is heard"},
+        false);
+  }
+  void on(const welcome_given& news) { machine->accept(with.parts.clock(), news.message); }
+  void on(told& news) {
+    if (!machine->send(std::move(news.message)))
+      end({model::errc::busy, "too much is unsent to the agent of " + with.host}, false);
+  }
+  void on(const close_asked& news) { end(news.why, false); }
+
+  void act(std::vector<control::host_link::action> actions) {
+    for (auto& each : actions)
+      std::visit([this](auto& what) { act_on(what); }, each);
+  }
+  void act_on(control::host_link::opened& what);
+  void act_on(control::host_link::said& what);
+  void act_on(const control::host_link::dropped& what) {
+    ++with.parts.counters->frames_dropped[static_cast<std::size_t>(what.fault)];
+  }
+  void act_on(const control::host_link::close& what) { end(what.why, what.expired); }
+  void push(control::input what, std::shared_ptr<link_outlet> words = nullptr) {
+    with.parts.door->push(
+        {std::move(what), {}, std::move(words), holding ? std::move(*holding) : permit{}});
+    holding.reset();
+  }
+};
+
+void link_shell::work() {
+  for (auto& each : with.box->take())
+    if (with.line)
+      std::visit([this](auto& news) { on(news); }, each);
+  settle();
+}
+
+void link_shell::on_time() {
+  armed.reset();
+  if (with.line)
+    act(machine->on_timer(with.parts.clock()));
+  settle();
+}
+
+void link_shell::settle() {
+  while (with.line) {
+    auto frame = machine->next_frame();
+    if (!frame)
+      break;
+    ++with.parts.counters->frames_sent;
+    (void)with.line->send(std::move(*frame)); // a line that is gone reports it by itself
+  }
+  if (!with.line)
+    return;
+  const auto due = machine->deadline();
+  if (armed && *armed <= due)
+    return;
+  armed = due;
+  self->delayed_send(self, std::max(due - with.parts.clock(), model::duration::zero()),
+                     atom::tick_v);
+}
+
+void link_shell::on(frame_came& news) {
+  ++with.parts.counters->frames_received;
+  holding = std::move(news.admitted);
+  act(machine->received(with.parts.clock(), std::move(news.frame)));
+  holding.reset();
+}
+
+void link_shell::act_on(control::host_link::opened& what) {
+  known_to_cluster = true;
+  ++with.parts.counters->accepted;
+  push(control::link_opened{id, what.incarnation, std::move(what.info)},
+       std::make_shared<outlet>(with.box));
+}
+
+void link_shell::act_on(control::host_link::said& what) {
+  push(control::host_said{id, std::move(what.message)});
+}
+
+void link_shell::end(const model::failure& why, bool expired) {
+  if (!with.line)
+    return;
+  with.line->close(why.message);
+  with.line.reset();
+  if (known_to_cluster)
+    push(expired ? control::input{control::lease_expired{id}}
+                 : control::input{control::link_closed{id}});
+  self->quit();
+}
+
+host_link_actor::behavior_type run_link(host_link_actor::stateful_pointer<link_shell> self,
+                                        const link_cargo& cargo) {
+  auto& shell = self->state;
+  shell.self = self;
+  shell.with = cargo;
+  shell.id = cargo.parts.door->next_link();
+  auto how = cargo.parts.link;
+  how.leader = cargo.parts.door->leader();
+  shell.machine.emplace(how, cargo.host, cargo.parts.clock());
+  ++cargo.parts.counters->open;
+  shell.settle();
+  return {
+      [self](atom::wake) { self->state.work(); },
+      [self](atom::tick) { self->state.on_time(); },
+  };
+}
+
+class live_link_door final : public link_door {
+public:
+  live_link_door(caf::actor_system& system, host_link_parts parts)
+      : system_(system), parts_(std::move(parts)) {
+    if (!parts_.counters)
+      parts_.counters = std::make_shared<link_counters>();
+  }
+
+  controller_listener admit(std::string host, std::shared_ptr<controller_line> line) override {
+    auto box = std::make_shared<link_box>();
+    const auto actor =
+        system_.spawn(run_link, link_cargo{parts_, std::move(host), std::move(line), box});
+    box->owner(actor);
+    return listener(box, gate{parts_.frames_max});
+  }
+
+private:
+  static controller_listener listener(const std::shared_ptr<link_box>& box, gate frames) {
+    controller_listener heard;
+    heard.on_frame = [box, frames,
+                      over = false](model::link_frame<model::from_host> frame) mutable {
+      if (over)
+        return;
+      if (auto admitted = frames.try_acquire()) {
+        box->push(frame_came{std::move(frame), std::move(*admitted)});
+      } else {
+        over = true;
+        box->push(flooded{});
+      }
+    };
+    heard.on_closed = [box](const std::string&) { box->push(line_ended{}); };
+    return heard;
+  }
+
+  caf::actor_system& system_;
+  host_link_parts parts_;
+};
+
+} // namespace
+
+std::shared_ptr<link_door> make_link_door(caf::actor_system& system, host_link_parts parts) {
+  return std::make_shared<live_link_door>(system, std::move(parts));
+}
+
+} // namespace berth::actors

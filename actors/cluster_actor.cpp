@@ -48,7 +48,6 @@ struct cluster_shell {
   bool turn_in_flight = false;
   std::vector<reply> replies;
   std::optional<model::timestamp> armed;
-  model::timestamp next_look{};
 
   void work();
   void take_in(std::vector<control::input> inputs);
@@ -59,7 +58,7 @@ struct cluster_shell {
   void plan();
   void planned(turn_done done, model::duration took);
   void arm();
-  void look(model::timestamp now);
+  void look();
 
   void on(control::answer_command& what) { answer(what.to, std::move(what.what)); }
   void on(control::answer_query& what) { answer(what.to, std::move(what.what)); }
@@ -185,11 +184,13 @@ void cluster_shell::arm() {
   self->delayed_send(self, std::max(*due - parts.clock(), model::duration::zero()), atom::tick_v);
 }
 
-void cluster_shell::look(model::timestamp now) {
-  if (!parts.observer || now < next_look)
-    return;
-  next_look = now + parts.snapshot_interval;
-  parts.observer->looked(now, *core);
+/// Looking takes time in proportion to the cluster: it may take one part in fifty of the thread.
+void cluster_shell::look() {
+  const auto begin = self->clock().now();
+  parts.observer->looked(parts.clock(), *core);
+  const auto took = self->clock().now() - begin;
+  self->delayed_send(self, std::max<model::duration>(parts.snapshot_interval, took * 50),
+                     atom::look_v);
 }
 
 template <class Value> void cluster_shell::answer(control::ticket to, Value value) {
@@ -267,10 +268,7 @@ cluster_actor::behavior_type run_cluster(cluster_actor::stateful_pointer<cluster
         inputs.emplace_back(control::tick{});
         self->state.take_in(std::move(inputs));
       },
-      [self](atom::look) {
-        self->state.look(self->state.parts.clock());
-        self->delayed_send(self, self->state.parts.snapshot_interval, atom::look_v);
-      },
+      [self](atom::look) { self->state.look(); },
   };
 }
 

@@ -25,6 +25,8 @@ struct host_event;
 struct read_order;
 struct reply_batch;
 struct scheduler_turn;
+struct snapshot_order;
+struct snapshot_part;
 struct turn_done;
 } // namespace berth::actors
 
@@ -32,6 +34,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(berth, caf::first_custom_type_id)
   CAF_ADD_ATOM(berth, berth::actors::atom, wake, "wake")
   CAF_ADD_ATOM(berth, berth::actors::atom, tick, "tick")
   CAF_ADD_ATOM(berth, berth::actors::atom, look, "look")
+CAF_ADD_ATOM(berth, berth::actors::atom, tidy, "tidy")
 CAF_END_TYPE_ID_BLOCK(berth)
 
 namespace berth::actors {
@@ -39,10 +42,21 @@ namespace berth::actors {
 /// Owns the one writing handle of the event log. Detached: fsync blocks its thread and nobody else.
 using store_writer_actor = caf::typed_actor<
     // Makes the records durable as one batch. Bounded: the cluster has one outstanding.
-    caf::replies_to<parcel<append_batch>>::with<parcel<append_outcome>>>;
+    caf::replies_to<parcel<append_batch>>::with<parcel<append_outcome>>,
+    // Stores a part of a snapshot, between two appends. Bounded: the snapshotter has one
+    // outstanding.
+    caf::replies_to<parcel<snapshot_part>>::with<parcel<append_outcome>>,
+    // INTERNAL: removes some of what the last snapshot made superfluous.
+    caf::reacts_to<atom::tidy>>;
+
+/// Makes snapshots from the store alone, so that neither cluster nor writer pause for them.
+/// Detached: replaying blocks. Its own copy of the state lives only while it works.
+using snapshotter_actor = caf::typed_actor<
+    // Bounded: the writer orders the next one after the last has ended.
+    caf::reacts_to<parcel<snapshot_order>>>;
 
 /// Reads older events for /v1/events. Detached: reading blocks.
-using event_reader_actor = caf::typed_actor<
+using log_archive_actor = caf::typed_actor<
     // Reads and calls the order's handler. Bounded: each order holds a permit.
     caf::reacts_to<parcel<read_order>>>;
 

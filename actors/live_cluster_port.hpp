@@ -9,7 +9,7 @@
 #include "actors/admission.hpp"
 #include "actors/cluster_door.hpp"
 #include "actors/event_feed.hpp"
-#include "actors/event_reader.hpp"
+#include "actors/log_archive.hpp"
 #include "api/cluster_port.hpp"
 
 namespace berth::actors {
@@ -27,7 +27,7 @@ public:
   struct parts {
     std::shared_ptr<cluster_door> door;
     std::shared_ptr<event_feed> feed;
-    std::shared_ptr<event_reader> older; ///< reads what the feed has no more; null: gone
+    std::shared_ptr<log_archive> older; ///< reads what the feed has no more; null: gone
     std::shared_ptr<std::atomic<bool>> ready;
   };
   live_cluster_port(parts with, port_limits limits);

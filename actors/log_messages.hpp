@@ -20,4 +20,15 @@ struct append_outcome {
   model::duration took{};
 };
 
+/// One step of a snapshot in the making: beginning, one chunk, or (an empty one) its end.
+struct snapshot_part {
+  model::sequence_number at = 0; ///< where the snapshot stands; in every part
+  bool first = false;
+  store::snapshot_chunk chunk;
+};
+/// Make a snapshot that stands here.
+struct snapshot_order {
+  model::sequence_number at = 0;
+};
+
 } // namespace berth::actors

@@ -1,4 +1,4 @@
-#include "actors/event_reader.hpp"
+#include "actors/log_archive.hpp"
 
 #include <utility>
 
@@ -14,7 +14,7 @@ namespace berth::actors {
 struct read_order {
   model::sequence_number from = 0;
   std::size_t limit = 0;
-  event_reader::done_handler done;
+  log_archive::done_handler done;
   permit admitted;
 };
 
@@ -41,7 +41,7 @@ model::result<std::vector<model::log_record>> read_from(const open_store& open,
   return found;
 }
 
-event_reader_actor::behavior_type run_reader(event_reader_actor::pointer, const open_store& open) {
+log_archive_actor::behavior_type run_archive(log_archive_actor::pointer, const open_store& open) {
   return {[open](const parcel<read_order>& order) {
     auto& what = order.open();
     auto found = read_from(open, what);
@@ -50,13 +50,13 @@ event_reader_actor::behavior_type run_reader(event_reader_actor::pointer, const 
   }};
 }
 
-class reader_handle final : public event_reader {
+class archive_handle final : public log_archive {
 public:
-  reader_handle(event_reader_actor actor, std::int64_t reads_max)
+  archive_handle(log_archive_actor actor, std::int64_t reads_max)
       : actor_(std::move(actor)), gate_(reads_max) {}
-  reader_handle(const reader_handle&) = delete;
-  reader_handle& operator=(const reader_handle&) = delete;
-  ~reader_handle() override { caf::anon_send_exit(actor_, caf::exit_reason::user_shutdown); }
+  archive_handle(const archive_handle&) = delete;
+  archive_handle& operator=(const archive_handle&) = delete;
+  ~archive_handle() override { caf::anon_send_exit(actor_, caf::exit_reason::user_shutdown); }
 
   void read(model::sequence_number from, std::size_t limit, done_handler done) override {
     auto admitted = gate_.try_acquire();
@@ -67,17 +67,17 @@ public:
   }
 
 private:
-  event_reader_actor actor_;
+  log_archive_actor actor_;
   gate gate_;
 };
 
 } // namespace
 
-std::shared_ptr<event_reader> spawn_event_reader(caf::actor_system& system, open_store open,
-                                                 event_reader_options options) {
-  auto actor = options.detached ? system.spawn<caf::detached>(run_reader, std::move(open))
-                                : system.spawn(run_reader, std::move(open));
-  return std::make_shared<reader_handle>(std::move(actor), options.reads_max);
+std::shared_ptr<log_archive> spawn_log_archive(caf::actor_system& system, open_store open,
+                                                 log_archive_options options) {
+  auto actor = options.detached ? system.spawn<caf::detached>(run_archive, std::move(open))
+                                : system.spawn(run_archive, std::move(open));
+  return std::make_shared<archive_handle>(std::move(actor), options.reads_max);
 }
 
 } // namespace berth::actors

@@ -16,6 +16,7 @@ namespace berth::apps {
 /// controller.yaml
 struct controller_config {
   std::string listen = "127.0.0.1:8750"; ///< address:port of the one port
+  std::string listen_port_file;          ///< where to write the bound port; empty = nowhere
   std::string tls_certificate;           ///< PEM chain; empty = no TLS
   std::string tls_key;                   ///< PEM
   std::string tls_client_ca;             ///< PEM; verifies the hosts' certificates
@@ -28,6 +29,7 @@ struct controller_config {
 
   std::chrono::milliseconds hosts_heartbeat_interval{2'000};
   std::chrono::milliseconds hosts_lease{10'000}; ///< silent for longer = offline
+  bool hosts_fleet_certificates = false;         ///< accept `berth-host:*` for any host
 
   std::int64_t limits_in_flight = 4'096; ///< admission permits: requests worked on at one time
   std::int64_t limits_body_bytes = 16LL << 20;
@@ -55,6 +57,7 @@ struct host_config {
   std::string name; ///< never empty after loading: defaults to the machine's host name
   std::string state_dir = "/var/lib/berth-host";
   std::string metrics_listen = "127.0.0.1:8751"; ///< empty = no metrics port
+  std::string metrics_port_file;                 ///< where to write the bound port
   bool disable_gpu = false;
   bool use_boot_vga = false;
   bool hot_plug = false;

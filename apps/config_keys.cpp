@@ -49,6 +49,8 @@ std::vector<config_key<controller_config>> make_controller_keys() {
       {"listen", &c::listen, address(),
        "Where the API, the metrics, the web console and the host links are served. Any address but "
        "loopback needs tls.certificate, tls.key and token_file"},
+      {"listen_port_file", &c::listen_port_file, path(),
+       "Where to write the bound port once the controller serves it; for a port that is 0"},
       {"token_file", &c::token_file, path(),
        "Bearer tokens, one per line: role (admin or viewer), name, token. Unset: no "
        "authentication, "
@@ -69,6 +71,9 @@ std::vector<config_key<controller_config>> make_controller_keys() {
        duration(milliseconds{100}, hours{1}), "How often a host says that it is alive"},
       {"hosts.lease", &c::hosts_lease, duration(milliseconds{300}, hours{24}),
        "A host that was silent for longer is offline; at least three heartbeats"},
+      {"hosts.fleet_certificates", &c::hosts_fleet_certificates, boolean(),
+       "Whether a certificate with the name berth-host:* may speak for any host: for fleets of "
+       "simulated hosts only"},
       {"limits.in_flight", &c::limits_in_flight, count(1, 1e6),
        "Requests worked on at one time; more are answered 429"},
       {"limits.body_bytes", &c::limits_body_bytes, bytes(kib, gib),
@@ -106,6 +111,8 @@ std::vector<config_key<host_config>> make_host_keys() {
        "The name in the controller's certificate. Unset: the address connected to"},
       {"metrics.listen", &c::metrics_listen, address(),
        "Where the host's own metrics are served; empty: nowhere"},
+      {"metrics.port_file", &c::metrics_port_file, path(),
+       "Where to write the bound metrics port once it is served; for a port that is 0"},
       {"disable_gpu", &c::disable_gpu, boolean(), "Look for no GPU on this machine"},
       {"use_boot_vga", &c::use_boot_vga, boolean(),
        "Offer the GPU that shows the machine's own console, too"},

@@ -44,8 +44,14 @@ struct cluster_shell {
 
   std::vector<model::log_record> unsent; ///< events that the writer has not got yet
   event_batch in_flight;                 ///< what the writer has
-  scheduler_turn next_turn;
-  bool turn_in_flight = false;
+  /// One scheduler: the turn being gathered for it, and whether it has one in hand.
+  struct lane {
+    scheduler_actor scheduler;
+    scheduler_turn next;
+    bool in_flight = false;
+  };
+  std::vector<lane> lanes;
+  std::size_t next_lane = 0;
   std::vector<reply> replies;
   std::optional<model::timestamp> armed;
 
@@ -55,7 +61,7 @@ struct cluster_shell {
   void settle();
   void commit();
   void committed(append_outcome result);
-  void plan();
+  void plan(lane& with);
   void planned(turn_done done, model::duration took);
   void arm();
   void look();
@@ -65,14 +71,23 @@ struct cluster_shell {
   void on(control::answer_claim& what);
   void on(control::answer_remember& what) { answer(what.to, std::move(what.what)); }
   void on(control::want_plans& what);
-  void on(control::want_forecast& what) { next_turn.jobs.emplace_back(std::move(what)); }
-  void on(control::publish& what) { next_turn.updates.push_back(std::move(what.updates)); }
+  void on(control::want_forecast& what) { deal().jobs.emplace_back(std::move(what)); }
+  void on(const control::publish& what) { publish(what.updates); }
   void on(control::welcome_host& what);
   void on(control::tell_host& what);
   void on(control::close_link& what);
   void on(const control::note& what);
   void on(const control::placement_settled& what);
   template <class Value> void answer(control::ticket to, Value value);
+  void publish(const publication& updates) {
+    for (auto& each : lanes)
+      each.next.updates.push_back(updates);
+  }
+  /// The turn that gets the next piece of work.
+  scheduler_turn& deal() {
+    next_lane = (next_lane + 1) % lanes.size();
+    return lanes[next_lane].next;
+  }
 };
 
 void cluster_shell::work() {
@@ -115,7 +130,8 @@ void cluster_shell::carry_out(control::outcome outcome) {
 /// After every step: what has gathered goes where it can go.
 void cluster_shell::settle() {
   commit();
-  plan();
+  for (auto& each : lanes)
+    plan(each);
   if (!replies.empty())
     self->send(courier, pack(reply_batch{std::exchange(replies, {})}));
   parts.ready->store(core->ready(), std::memory_order_relaxed);
@@ -148,23 +164,23 @@ void cluster_shell::committed(append_outcome result) {
   take_in(std::move(inputs));
 }
 
-void cluster_shell::plan() {
-  if (turn_in_flight || (next_turn.jobs.empty() && next_turn.updates.empty()))
+void cluster_shell::plan(lane& with) {
+  if (with.in_flight || (with.next.jobs.empty() && with.next.updates.empty()))
     return;
-  turn_in_flight = true;
+  with.in_flight = true;
   const auto begin = self->clock().now();
   // No timeout either: the machine gives a lost plan up by itself, and a scheduler that died takes
-  // the process with it.
-  self->request(parts.scheduler, caf::infinite, pack(std::exchange(next_turn, {})))
+  // the process with it. The lanes do not move once the actor runs.
+  self->request(with.scheduler, caf::infinite, pack(std::exchange(with.next, {})))
       .then(
-          [this, begin](const parcel<turn_done>& done) {
+          [this, &with, begin](const parcel<turn_done>& done) {
+            with.in_flight = false;
             planned(std::move(done.open()), self->clock().now() - begin);
           },
           [this](const caf::error& why) { self->quit(why); });
 }
 
 void cluster_shell::planned(turn_done done, model::duration took) {
-  turn_in_flight = false;
   std::vector<control::input> inputs;
   if (!done.plans.plans.empty()) {
     if (parts.observer)
@@ -209,7 +225,8 @@ void cluster_shell::on(control::answer_claim& what) {
 }
 
 void cluster_shell::on(control::want_plans& what) {
-  std::ranges::move(what.wishes, std::back_inserter(next_turn.jobs));
+  for (auto& wish : what.wishes)
+    deal().jobs.emplace_back(std::move(wish));
 }
 
 void cluster_shell::on(control::welcome_host& what) {
@@ -247,13 +264,15 @@ cluster_actor::behavior_type run_cluster(cluster_actor::stateful_pointer<cluster
                                                   shell.parts.dice);
   cargo->loaded.reset();
   shell.courier = spawn_reply_courier(self->system());
+  for (const auto& each : shell.parts.schedulers) {
+    shell.lanes.push_back({each, {}, false});
+    self->link_to(each);
+  }
   // A scheduler's replica starts empty.
-  shell.next_turn.updates.push_back(
-      std::make_shared<const std::vector<scheduler::inventory_update>>(
-          shell.core->state().full_inventory()));
+  shell.publish(std::make_shared<const std::vector<scheduler::inventory_update>>(
+      shell.core->state().full_inventory()));
   // The cluster lives and dies with these.
   self->link_to(shell.parts.writer);
-  self->link_to(shell.parts.scheduler);
   self->link_to(shell.courier);
   shell.carry_out(shell.core->start(shell.parts.clock()));
   shell.parts.door->leader(shell.core->state().leader());
@@ -279,7 +298,11 @@ cluster_actor spawn_cluster(caf::actor_system& system, cluster_parts parts,
   auto door = parts.door;
   auto cargo = std::make_shared<cluster_cargo>(cluster_cargo{std::move(parts), std::move(loaded)});
   auto handle = system.spawn(run_cluster, cargo);
-  door->on_work([handle] { caf::anon_send(handle, atom::wake_v); });
+  // Weakly: whoever holds the door keeps no dead cluster.
+  door->on_work([weak = caf::actor_cast<caf::weak_actor_ptr>(handle)] {
+    if (const auto cluster = caf::actor_cast<cluster_actor>(weak))
+      caf::anon_send(cluster, atom::wake_v);
+  });
   return handle;
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <functional>
+#include <atomic>
 #include <memory>
+#include <vector>
 
 #include <caf/fwd.hpp>
 
@@ -25,7 +27,7 @@ struct cluster_parts {
   /// Set while the cluster takes requests; read by cluster_port::ready().
   std::shared_ptr<std::atomic<bool>> ready;
   store_writer_actor writer;
-  scheduler_actor scheduler;
+  std::vector<scheduler_actor> schedulers; ///< at least one; requests are dealt out in turn
   model::duration snapshot_interval = std::chrono::seconds{1};
 };
 

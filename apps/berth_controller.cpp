@@ -1,0 +1,172 @@
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/cluster_actor.hpp"
+#include "actors/cluster_metrics.hpp"
+#include "actors/host_link_actor.hpp"
+#include "actors/live_cluster_port.hpp"
+#include "actors/load_cluster.hpp"
+#include "actors/scheduler_actor.hpp"
+#include "actors/store_writer.hpp"
+#include "actors/websocket_link.hpp"
+#include "api/listen_policy.hpp"
+#include "api/service.hpp"
+#include "apps/actor_config.hpp"
+#include "apps/config.hpp"
+#include "apps/process.hpp"
+#include "net/http_server.hpp"
+#include "store/memory_store.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace berth::apps {
+namespace {
+
+using std::chrono::seconds;
+
+/// Events before a snapshot that stay readable for /v1/events.
+constexpr std::uint64_t kept_events = 100'000;
+
+/// Why the program ends, and with which code.
+struct refusal {
+  exit_code code;
+  std::string message;
+};
+template <class T> using started = tl::expected<T, refusal>;
+
+tl::unexpected<refusal> refuse(exit_code code, std::string message) {
+  return tl::unexpected{refusal{code, std::move(message)}};
+}
+
+/// The store's writing handle and how to open reading ones.
+struct opened_store {
+  std::unique_ptr<store::event_store> log;
+  actors::open_store reader; ///< empty: there is only the one handle
+};
+
+started<opened_store> open_log(const controller_config& config) {
+  if (config.store_kind == "memory")
+    return opened_store{std::make_unique<store::memory_store>(), {}};
+  store::sqlite_options options;
+  options.path = config.store_path;
+  options.version = version();
+  options.keep_events = kept_events;
+  auto log = store::sqlite_store::open(options);
+  if (!log)
+    return refuse(exit_code::store_refused, log.error().message);
+  return opened_store{std::move(*log),
+                      [path = options.path, by = options.version] {
+                        return store::open_reader(path, by);
+                      }};
+}
+
+void log_note(const control::note& what) {
+  using control::note_kind;
+  switch (what.kind) {
+  case note_kind::host_online:
+  case note_kind::host_offline:
+  case note_kind::store_back:
+    spdlog::info("{} {}: {}", control::to_string(what.kind), what.subject, what.text);
+    return;
+  case note_kind::placement_conflict:
+  case note_kind::stale_device_report:
+    spdlog::debug("{} {}: {}", control::to_string(what.kind), what.subject, what.text);
+    return;
+  default:
+    spdlog::warn("{} {}: {}", control::to_string(what.kind), what.subject, what.text);
+  }
+}
+
+control::cluster_config cluster_settings(const controller_config& config) {
+  control::cluster_config settings;
+  settings.version = version();
+  settings.heartbeat_interval = config.hosts_heartbeat_interval;
+  settings.lease = config.hosts_lease;
+  settings.specs_per_command_max = static_cast<std::size_t>(config.limits_batch);
+  return settings;
+}
+
+/// All actors of a controller. Made on what the store holds; ends with everything in it.
+class controller_actors {
+public:
+  controller_actors(const controller_config& config, opened_store store,
+                    control::cluster_state loaded, metrics::registry& live,
+                    metrics::snapshot_slot& slot)
+      : caf_(config.threads_actors), system_(caf_),
+        observer_(std::make_shared<actors::cluster_metrics>(live, slot, log_note)) {
+    auto reader = store.reader;
+    actors::cluster_parts parts;
+    parts.config = cluster_settings(config);
+    parts.dice = system_dice();
+    parts.clock = wall_clock;
+    parts.door = door_;
+    parts.feed = feed_;
+    parts.observer = observer_;
+    parts.ready = ready_;
+    parts.writer = actors::spawn_store_writer(system_, std::move(store.log),
+                                              writer_settings(config, reader));
+    for (std::int64_t i = 0; i < config.threads_schedulers; ++i)
+      parts.schedulers.push_back(
+          actors::spawn_scheduler(system_, {std::string{config.scheduler_policy}}));
+    cluster_ = actors::spawn_cluster(system_, std::move(parts), std::move(loaded));
+    // Writer, schedulers and courier are linked to the cluster: its end is the end of all.
+    cluster_->attach_functor([](const caf::error& why) {
+      if (why)
+        report_death();
+    });
+    auto archive = reader ? actors::spawn_log_archive(system_, reader) : nullptr;
+    port_ = std::make_unique<actors::live_cluster_port>(
+        actors::live_cluster_port::parts{door_, feed_, std::move(archive), ready_},
+        actors::port_limits{config.limits_in_flight, config.limits_in_flight});
+    actors::host_link_parts links;
+    links.door = door_;
+    links.clock = wall_clock;
+    links.link.lease = config.hosts_lease;
+    link_door_ = actors::make_link_door(system_, std::move(links));
+  }
+  controller_actors(const controller_actors&) = delete;
+  controller_actors& operator=(const controller_actors&) = delete;
+  ~controller_actors() {
+    port_.reset(); // the archive's actor ends with it
+    caf::anon_send_exit(cluster_, caf::exit_reason::user_shutdown);
+    cluster_ = nullptr;
+  }
+
+  [[nodiscard]] api::cluster_port& port() { return *port_; }
+  [[nodiscard]] const std::shared_ptr<actors::link_door>& links() const { return link_door_; }
+
+private:
+  static actors::store_writer_options writer_settings(const controller_config& config,
+                                                      actors::open_store reader) {
+    actors::store_writer_options settings;
+    if (reader)
+      settings.snapshot_events = static_cast<std::uint64_t>(config.store_snapshot_events);
+    settings.reader = std::move(reader);
+    settings.on_snapshot = [](model::sequence_number at, const model::result<void>& outcome) {
+      if (outcome)
+        spdlog::info("snapshot at event {} written", at);
+      else
+        spdlog::warn("no snapshot at event {}: {}", at, outcome.error().message);
+    };
+    return settings;
+  }
+
+  actor_config caf_;
+  caf::actor_system system_;
+  std::shared_ptr<actors::cluster_door> door_ = std::make_shared<actors::cluster_door>();
+  std::shared_ptr<actors::event_feed> feed_ = std::make_shared<actors::event_feed>(65'536);
+  std::shared_ptr<std::atomic<bool>> ready_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<actors::cluster_metrics> observer_;
+  actors::cluster_actor cluster_;
+  std::unique_ptr<actors::live_cluster_port> port_;
+  std::shared_ptr<actors::link_door> link_door_;
+};
+
+} // namespace
+} // namespace berth::apps

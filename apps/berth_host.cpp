@@ -1,0 +1,172 @@
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+
+#include "actors/host_actor.hpp"
+#include "actors/metered_backend.hpp"
+#include "actors/ownership_writer.hpp"
+#include "actors/websocket_link.hpp"
+#include "apps/actor_config.hpp"
+#include "apps/config.hpp"
+#include "apps/metrics_port.hpp"
+#include "apps/process.hpp"
+#include "apps/simulated_hosts.hpp"
+#include "metrics/registry.hpp"
+#include "net/io_pool.hpp"
+
+namespace berth::apps {
+namespace {
+
+/// Time for the simulated machines: the network's timers.
+class pool_timer final : public hostbackend::timer {
+public:
+  explicit pool_timer(net::io_pool& pool) : pool_(pool) {}
+  void after(model::duration delay, std::function<void()> what) override {
+    pool_.after(delay, std::move(what));
+  }
+
+private:
+  net::io_pool& pool_;
+};
+
+/// How a host dials: its own certificate, the controller's address.
+actors::dial_options dial_settings(const host_config& config, const net::host_port& where) {
+  return [config, where](const std::string& host) {
+    net::websocket_client_options options;
+    options.where = where;
+    options.tls = net::client_tls{config.tls_ca, for_host(config.tls_certificate, host),
+                                  for_host(config.tls_key, host), config.tls_server_name};
+    options.refused_hint = "is berth-controller running?";
+    return options;
+  };
+}
+
+/// All hosts of this process.
+class host_agents {
+public:
+  host_agents(const host_config& config, const net::host_port& controller, net::io_pool& pool,
+              actors::ownership_file::opened kept, metrics::registry& live)
+      : caf_(config.threads_actors), system_(caf_), timer_(pool),
+        dialer_(actors::make_websocket_dialer(pool, dial_settings(config, controller))),
+        keeper_(actors::spawn_ownership_writer(system_, std::move(kept.file))),
+        kept_(std::move(kept.kept)), live_(live) {}
+  host_agents(const host_agents&) = delete;
+  host_agents& operator=(const host_agents&) = delete;
+  ~host_agents() {
+    stopping_->store(true);
+    for (const auto& each : hosts_)
+      caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+    hosts_.clear();
+    keeper_.reset();
+  }
+
+  [[nodiscard]] hostbackend::timer& timer() { return timer_; }
+
+  void start(const host_config& config, simulated_host machine) {
+    actors::host_parts parts;
+    parts.name = machine.name;
+    parts.backend = actors::make_metered_backend(std::move(machine.backend), live_, wall_clock);
+    parts.dialer = dialer_;
+    parts.keeper = keeper_;
+    parts.kept = kept_;
+    parts.incarnation = model::incarnation_id{fresh_uuid()};
+    parts.clock = wall_clock;
+    parts.dice = system_dice();
+    parts.options.operations_in_flight_max = static_cast<std::size_t>(config.workers);
+    parts.link.backoff_min = config.reconnect_delay_min;
+    parts.link.backoff_max = config.reconnect_delay_max;
+    parts.counters = counters_;
+    parts.on_refused = [name = machine.name](const model::failure& why) {
+      spdlog::info("{}: not obeyed: {}", name, why.message);
+    };
+    auto host = actors::spawn_host(system_, std::move(parts));
+    host->attach_functor([stopping = stopping_](const caf::error&) {
+      if (!*stopping)
+        report_death();
+    });
+    hosts_.push_back(std::move(host));
+  }
+
+  [[nodiscard]] const actors::agent_counters& counters() const { return *counters_; }
+
+private:
+  actor_config caf_;
+  caf::actor_system system_;
+  pool_timer timer_;
+  std::shared_ptr<actors::link_dialer> dialer_;
+  std::shared_ptr<actors::ownership_keeper> keeper_;
+  actors::kept_ownerships kept_;
+  metrics::registry& live_;
+  std::shared_ptr<actors::agent_counters> counters_ = std::make_shared<actors::agent_counters>();
+  std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
+  std::vector<actors::host_actor> hosts_;
+};
+
+int fail(exit_code code, const std::string& message) {
+  spdlog::error(message);
+  return static_cast<int>(code);
+}
+
+int run(const host_config& config) {
+  const auto controller = net::parse_host_port(config.controller);
+  if (!controller)
+    return fail(exit_code::usage, "controller: " + controller.error().message);
+  auto kept = actors::ownership_file::open(config.state_dir + "/device-ownership");
+  if (!kept)
+    return fail(exit_code::store_refused, kept.error().message);
+  metrics::registry live{metrics::process::host};
+  net::io_pool pool{static_cast<unsigned>(config.threads_io)};
+  auto exposed = metrics_port::open(pool, config, live);
+  if (!exposed)
+    return fail(exit_code::cannot_listen, exposed.error().message);
+
+  auto reason = wake_reason::stop;
+  {
+    host_agents agents{config, *controller, pool, std::move(*kept), live};
+    auto machines = make_simulated_hosts(config, agents.timer());
+    if (!machines)
+      return fail(exit_code::usage, machines.error().message);
+    spdlog::info("{} simulated hosts for the controller at {}", machines->size(),
+                 config.controller);
+    for (auto& each : *machines)
+      agents.start(config, std::move(each));
+    do
+      reason = wait_for_signal();
+    while (reason == wake_reason::reload);
+    spdlog::info("stopping");
+    end_at_the_latest(std::chrono::seconds{10}, exit_code::stop_overdue);
+    *exposed = nullptr;
+  }
+  pool.stop();
+  return static_cast<int>(reason == wake_reason::died ? exit_code::died : exit_code::success);
+}
+
+} // namespace
+} // namespace berth::apps
+
+int main(int argc, char** argv) {
+  using namespace berth::apps;
+  block_signals();
+  const auto asked = read_host_arguments(argc, argv);
+  if (!asked) {
+    std::fprintf(stderr, "berth-host: %s\n", asked.error().message.c_str());
+    return static_cast<int>(exit_code::usage);
+  }
+  if (!asked->text.empty()) {
+    std::fputs(asked->text.c_str(), stdout);
+    return 0;
+  }
+  start_log("berth-host", asked->config.log_level);
+  if (!asked->config.simulated) {
+    spdlog::error("this version of berth-host knows simulated machines only: add --simulated");
+    return static_cast<int>(exit_code::usage);
+  }
+  return run(asked->config);
+}

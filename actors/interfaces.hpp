@@ -34,7 +34,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(berth, caf::first_custom_type_id)
   CAF_ADD_ATOM(berth, berth::actors::atom, wake, "wake")
   CAF_ADD_ATOM(berth, berth::actors::atom, tick, "tick")
   CAF_ADD_ATOM(berth, berth::actors::atom, look, "look")
-CAF_ADD_ATOM(berth, berth::actors::atom, tidy, "tidy")
+  CAF_ADD_ATOM(berth, berth::actors::atom, tidy, "tidy")
 CAF_END_TYPE_ID_BLOCK(berth)
 
 namespace berth::actors {

@@ -7,7 +7,7 @@
 namespace berth::actors {
 
 model::result<control::cluster_state> load_cluster(const store::event_reader& store,
-                                                  model::sequence_number until) {
+                                                   model::sequence_number until) {
   control::cluster_state state;
   const auto at = store.load_snapshot([&](const store::snapshot_chunk& chunk) {
     return proto::decode_chunk(

@@ -74,7 +74,7 @@ private:
 } // namespace
 
 std::shared_ptr<log_archive> spawn_log_archive(caf::actor_system& system, open_store open,
-                                                 log_archive_options options) {
+                                               log_archive_options options) {
   auto actor = options.detached ? system.spawn<caf::detached>(run_archive, std::move(open))
                                 : system.spawn(run_archive, std::move(open));
   return std::make_shared<archive_handle>(std::move(actor), options.reads_max);

@@ -56,7 +56,8 @@ struct snapshot_shell {
     if (!to)
       return self->quit();
     // No timeout: one part is outstanding, and a writer that died ends this actor too.
-    self->request(to, caf::infinite, pack(snapshot_part{at, !std::exchange(begun, true), std::move(chunk)}))
+    self->request(to, caf::infinite,
+                  pack(snapshot_part{at, !std::exchange(begun, true), std::move(chunk)}))
         .then(
             [this, last](const parcel<append_outcome>& stored) {
               auto outcome = std::move(stored.open().outcome);

@@ -27,7 +27,7 @@ struct writer_shell {
   store_writer_options options;
   snapshotter_actor snapshotter;
   std::unique_ptr<store::snapshot_writer> snapshot;
-  bool ordered = false;                  ///< a snapshot is in the making
+  bool ordered = false;                   ///< a snapshot is in the making
   model::sequence_number snapshot_at = 0; ///< where the last order stood
 
   append_outcome append(const append_batch& batch) {

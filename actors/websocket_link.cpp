@@ -78,7 +78,8 @@ public:
     const auto failed = [done](const net::error& why) {
       done(model::fail(model::errc::host_offline, why.message));
     };
-    if (auto started = net::connect_websocket(pool_, std::move(options), std::move(handlers), failed);
+    if (auto started =
+            net::connect_websocket(pool_, std::move(options), std::move(handlers), failed);
         !started)
       failed(started.error());
   }
@@ -102,7 +103,9 @@ model::result<std::string> authenticated_host(const net::request& upgrade,
     if (uri.starts_with(uri_prefix))
       names.push_back(uri.substr(uri_prefix.size()));
   const std::string asked{upgrade.headers[host_name_header]};
-  const auto carries = [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); };
+  const auto carries = [&](std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+  };
   if (asked == "*" || (asked.empty() && (names.size() != 1 || carries("*"))))
     return model::fail(model::errc::invalid_argument,
                        "the header Berth-Host must name the host that the connection speaks for");
@@ -110,8 +113,8 @@ model::result<std::string> authenticated_host(const net::request& upgrade,
   if (carries(host) || (policy.fleet_certificates && carries("*")))
     return host;
   return model::fail(model::errc::not_permitted,
-                     "the certificate " + certificate->subject + " does not speak for host " + host +
-                         (carries("*") ? ": fleet certificates are not accepted here" : ""));
+                     "the certificate " + certificate->subject + " does not speak for host " +
+                         host + (carries("*") ? ": fleet certificates are not accepted here" : ""));
 }
 
 void accept_host_link(const std::shared_ptr<link_door>& door, std::string host,
@@ -120,8 +123,7 @@ void accept_host_link(const std::shared_ptr<link_door>& door, std::string host,
   net::websocket_handlers handlers;
   handlers.on_open = [state, door, host = std::move(host)](const net::websocket_ptr& socket) {
     state->socket = socket;
-    state->listener =
-        door->admit(host, std::make_shared<websocket_line<model::to_host>>(socket));
+    state->listener = door->admit(host, std::make_shared<websocket_line<model::to_host>>(socket));
   };
   handlers.on_message = [state](const std::string& bytes) {
     state->read(bytes, [](std::string_view frame) { return proto::decode_from_host(frame); });

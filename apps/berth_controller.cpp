@@ -60,8 +60,7 @@ started<opened_store> open_log(const controller_config& config) {
   auto log = store::sqlite_store::open(options);
   if (!log)
     return refuse(exit_code::store_refused, log.error().message);
-  return opened_store{std::move(*log),
-                      [path = options.path, by = options.version] {
+  return opened_store{std::move(*log), [path = options.path, by = options.version] {
                         return store::open_reader(path, by);
                       }};
 }
@@ -109,8 +108,8 @@ public:
     parts.feed = feed_;
     parts.observer = observer_;
     parts.ready = ready_;
-    parts.writer = actors::spawn_store_writer(system_, std::move(store.log),
-                                              writer_settings(config, reader));
+    parts.writer =
+        actors::spawn_store_writer(system_, std::move(store.log), writer_settings(config, reader));
     for (std::int64_t i = 0; i < config.threads_schedulers; ++i)
       parts.schedulers.push_back(
           actors::spawn_scheduler(system_, {std::string{config.scheduler_policy}}));

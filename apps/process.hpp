@@ -16,15 +16,16 @@ namespace berth::apps {
 /// Exit codes; docs/operations: sysexits where one fits.
 enum class exit_code : int {
   success = 0,
-  usage = 2,        ///< command line or configuration
-  store_refused = 3, ///< the store is damaged, too new, locked or unreadable: starting again does not help
+  usage = 2, ///< command line or configuration
+  store_refused =
+      3, ///< the store is damaged, too new, locked or unreadable: starting again does not help
   cannot_listen = 4, ///< address taken, bad TLS files
-  died = 70,        ///< a part of the program died: start it again
+  died = 70,         ///< a part of the program died: start it again
   stop_overdue = 71, ///< asked to stop, and did not in time
 };
 
-/// Blocks SIGINT, SIGTERM, SIGHUP and SIGUSR1 in this thread and all that it will start, and ignores
-/// SIGPIPE. Call first thing in main().
+/// Blocks SIGINT, SIGTERM, SIGHUP and SIGUSR1 in this thread and all that it will start, and
+/// ignores SIGPIPE. Call first thing in main().
 void block_signals();
 enum class wake_reason : std::uint8_t { stop, reload, died };
 /// Waits for a signal: SIGINT or SIGTERM to stop, SIGHUP to reload. A second stop signal while the

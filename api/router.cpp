@@ -121,6 +121,28 @@ bool is_key(std::string_view key) {
          std::ranges::all_of(key, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
+response to_response(const model::failure& why) {
+  const auto& row = model::describe(why.code);
+  response what{.status = row.http_status, .passing = row.retryable};
+  what.body.reserve(256);
+  json_writer out{what.body};
+  out.begin_object();
+  out.key("error");
+  render(out, why);
+  out.end_object();
+  if (row.http_status == 429 || row.http_status == 503) {
+    what.headers.emplace_back("Retry-After", "1");
+  }
+  if (why.code == model::errc::not_authenticated) {
+    what.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"berth\"");
+  }
+  if (const auto allow = why.details.find("allow");
+      why.code == model::errc::method_not_allowed && allow != why.details.end()) {
+    what.headers.emplace_back("Allow", allow->second);
+  }
+  return what;
+}
+
 /// Runs the handler under the request's Idempotency-Key.
 void run_once(call& c) {
   if (!is_key(*c.req.idempotency_key)) {
@@ -181,24 +203,7 @@ cluster_port& call::port() const {
 }
 
 void call::fail(const model::failure& why) {
-  const auto& row = model::describe(why.code);
-  response what{.status = row.http_status, .passing = row.retryable};
-  what.body.reserve(256);
-  json_writer out{what.body};
-  out.begin_object();
-  out.key("error");
-  render(out, why);
-  out.end_object();
-  if (row.http_status == 429 || row.http_status == 503) {
-    what.headers.emplace_back("Retry-After", "1");
-  }
-  if (why.code == model::errc::not_authenticated) {
-    what.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"berth\"");
-  }
-  if (why.code == model::errc::method_not_allowed) {
-    what.headers.emplace_back("Allow", why.details.at("allow"));
-  }
-  answer(std::move(what));
+  answer(to_response(why));
 }
 
 void call::answer(response what) {
@@ -259,15 +264,22 @@ void router::handle(request req, response_handler done) {
 }
 
 response router::refusal(int status, std::string message) {
-  model::failure why{model::errc::invalid_argument, std::move(message)};
-  for (const auto& row : model::error_catalogue()) {
-    if (row.http_status == status) {
-      why.code = row.code;
-      break;
+  const auto code = [status] {
+    switch (status) {
+    case 408:
+      return model::errc::request_timeout;
+    case 413:
+    case 431:
+      return model::errc::too_large;
+    case 500:
+      return model::errc::internal;
+    case 503:
+      return model::errc::busy;
+    default:
+      return model::errc::invalid_argument;
     }
-  }
-  std::string body = "{\"error\":" + to_json(why) + "}";
-  return {.status = status, .body = std::move(body)};
+  }();
+  return to_response({code, std::move(message)});
 }
 
 void router::heartbeat() {

@@ -41,7 +41,8 @@ public:
   /// `done` is called exactly once, on any thread, possibly before this returns. Does not block.
   void handle(request req, response_handler done);
 
-  /// The answer for a request that never became one (400, 408, 413, 431, 503).
+  /// The answer for a request that never became one, in the place of a plain 400, 408, 413, 431,
+  /// 500 or 503.
   [[nodiscard]] static response refusal(int status, std::string message);
 
   /// To be called every 15 seconds, and every 100 milliseconds.

@@ -104,7 +104,7 @@ private:
   void consider(host_slot_id slot) {
     const auto& hot = world_.hot[slot];
     const auto& free = asked_.holds_devices ? hot.gpu : hot.ordinary;
-    if (!hot.open || !asked_.request.amount.fits_in(free)) {
+    if (!hot.open || !has_room(asked_.request.amount, free)) {
       return;
     }
     if (special_) {

@@ -17,7 +17,7 @@ finding yes_or_no(bool passes) {
 
 /// Room for `requested` when `free` of `capacity` is left for this kind of server.
 finding room(std::int64_t requested, std::int64_t free, std::int64_t capacity) {
-  return {requested <= free, capacity - free, requested, capacity};
+  return {has_room(requested, free), capacity - free, requested, capacity};
 }
 
 const model::resources& free_for(const candidate& at) {

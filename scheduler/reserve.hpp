@@ -25,6 +25,16 @@ struct load {
   model::resources gpu_reserve;     ///< R: over all GPUs, attached or not
 };
 
+/// True if `wanted` fits into `free`. Where nothing is wanted nothing is missing, even if the host is
+/// overdrawn there.
+[[nodiscard]] inline bool has_room(std::int64_t wanted, std::int64_t free) {
+  return wanted <= 0 || wanted <= free;
+}
+[[nodiscard]] inline bool has_room(const model::resources& wanted, const model::resources& free) {
+  return has_room(wanted.cpus, free.cpus) && has_room(wanted.memory_mib, free.memory_mib) &&
+         has_room(wanted.storage_mib, free.storage_mib);
+}
+
 [[nodiscard]] free_amounts free_of(const model::host_record& host, const load& load);
 
 } // namespace berth::scheduler

@@ -93,7 +93,7 @@ public:
 
   model::placement_request request(std::uint64_t number, std::uint64_t hosts) {
     auto made = server({}, number);
-    made.amount = {1 + draw(6), 1 + draw(900), draw(900)};
+    made.amount = {1 + draw(6), 1 + draw(900), one_in(3) ? 0 : draw(900)};
     const int parts = one_in(3) ? 0 : 1 + draw(3);
     for (int i = 0; i < parts; ++i) {
       if (one_in(6)) {

@@ -171,7 +171,7 @@ public:
     if (request_.amount.memory_mib > free.memory_mib) {
       return "memory";
     }
-    if (request_.amount.storage_mib > free.storage_mib) {
+    if (request_.amount.storage_mib > std::max<std::int64_t>(0, free.storage_mib)) {
       return "storage";
     }
     for (const auto& id : named_) {

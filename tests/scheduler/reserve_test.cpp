@@ -70,6 +70,12 @@ TEST(Reserve, MayBeOverdrawn) {
   EXPECT_EQ(amounts.gpu.cpus, 8) << "and servers with GPUs may still use all of it";
 }
 
+TEST(Reserve, WhatIsNotWantedIsNotMissing) {
+  EXPECT_TRUE(has_room({1, 1, 0}, {1, 1, -5}));
+  EXPECT_FALSE(has_room({1, 1, 1}, {1, 1, -5}));
+  EXPECT_FALSE(has_room({2, 1, 0}, {1, 1, 0}));
+}
+
 TEST(Reserve, SurvivesHugeCapacities) {
   auto huge = open_host(1);
   huge.capacity.memory_mib = std::numeric_limits<std::int64_t>::max() / 16;

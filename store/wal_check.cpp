@@ -75,18 +75,14 @@ public:
   [[nodiscard]] bool damaged() const { return damaged_; }
 
   void add(bool good, bool commits) {
-    if (!good) {
-      bad_ = true;
-      committed_since_ = false;
-      return;
-    }
-    damaged_ = damaged_ || committed_since_;
-    committed_since_ = committed_since_ || (bad_ && commits);
+    bad_ = bad_ || !good;
+    damaged_ = damaged_ || (good && committed_since_);
+    committed_since_ = bad_ && (commits || (good && committed_since_));
   }
 
 private:
   bool bad_ = false;
-  bool committed_since_ = false; ///< a good frame ended a transaction after the latest bad one
+  bool committed_since_ = false; ///< a transaction ended at or after the latest bad frame
   bool damaged_ = false;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
@@ -7,11 +8,12 @@
 
 namespace berth::store_test {
 
-/// A folder of its own, removed at the end.
+/// A folder of its own, removed at the end; in memory where there is enough, because thousands of
+/// commits would make a test depend on how busy the disk is.
 class temp_folder {
 public:
   temp_folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "berth-store-XXXXXX").string();
+    std::string pattern = (base() / "berth-store-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr)
       throw std::runtime_error("cannot make a folder in " + pattern);
     path_ = pattern;
@@ -26,6 +28,14 @@ public:
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
 private:
+  static std::filesystem::path base() {
+    constexpr std::uintmax_t enough = std::uintmax_t{256} << 20U;
+    std::error_code error;
+    const auto memory = std::filesystem::space("/dev/shm", error);
+    return !error && memory.available >= enough ? std::filesystem::path{"/dev/shm"}
+                                                : std::filesystem::temp_directory_path();
+  }
+
   std::filesystem::path path_;
 };
 

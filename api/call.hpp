@@ -23,8 +23,9 @@ class call : public std::enable_shared_from_this<call> {
 public:
   using clock = std::chrono::steady_clock;
 
-  call(router_state& shared, request given, response_handler done)
-      : state(shared), req(std::move(given)), done_(std::move(done)), began_(clock::now()) {}
+  call(std::shared_ptr<router_state> shared, request given, response_handler done)
+      : state(*shared), req(std::move(given)), keep_(std::move(shared)), done_(std::move(done)),
+        began_(clock::now()) {}
 
   void answer(response what);
   void fail(const model::failure& why);
@@ -64,6 +65,7 @@ private:
   }
   void finish(response what);
 
+  std::shared_ptr<router_state> keep_; // an answer may come after the router is gone
   response_handler done_;
   clock::time_point began_;
 };

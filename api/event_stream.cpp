@@ -158,6 +158,13 @@ void event_stream::stop() {
   subscription.swap(subscription_);
 }
 
+void event_stream::end() {
+  if (!done()) {
+    out_->close();
+    stop();
+  }
+}
+
 void event_streams::add(std::shared_ptr<event_stream> stream) {
   const std::lock_guard lock{mutex_};
   std::erase_if(streams_, [](const auto& one) { return one->done(); });
@@ -190,7 +197,7 @@ std::size_t event_streams::count() const {
 
 void event_streams::stop() {
   for (const auto& stream : open()) {
-    stream->stop();
+    stream->end();
   }
 }
 

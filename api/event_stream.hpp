@@ -32,6 +32,9 @@ public:
   /// Goes on if it paused and the reader caught up.
   void resume();
   [[nodiscard]] bool done() const;
+  /// Closes the body.
+  void end();
+  /// Forgets the reader: nothing more is fetched or written.
   void stop();
 
 private:

@@ -14,7 +14,7 @@
 
 namespace berth::api {
 
-/// What the router needs; all references outlive it.
+/// What the router needs; all references outlive it and its calls.
 struct router_parts {
   cluster_port& cluster;
   metrics::registry& live;
@@ -36,7 +36,7 @@ public:
   explicit router(router_parts parts);
   router(const router&) = delete;
   router& operator=(const router&) = delete;
-  ~router(); ///< stops the event streams; no call may be under way
+  ~router(); ///< ends the event streams; calls under way are still answered
 
   /// `done` is called exactly once, on any thread, possibly before this returns. Does not block.
   void handle(request req, response_handler done);
@@ -48,9 +48,11 @@ public:
   /// To be called every 15 seconds, and every 100 milliseconds.
   void heartbeat();
   void resume_streams();
+  /// Ends every event stream regularly.
+  void end_streams();
 
 private:
-  std::unique_ptr<router_state> state_;
+  std::shared_ptr<router_state> state_;
 };
 
 } // namespace berth::api

@@ -58,6 +58,15 @@ TEST(Readiness, FollowsTheCluster) {
   EXPECT_EQ(b.call("GET", "/healthz").status, 200);
 }
 
+TEST(Head, IsGetButOpensNoStream) {
+  bench b;
+  EXPECT_EQ(b.call("HEAD", "/healthz").status, 200);
+  EXPECT_EQ(b.call("HEAD", "/v1/servers/web").status, 200);
+  EXPECT_EQ(b.call("HEAD", "/v1/events").status, 405);
+  bench guarded{two_roles()};
+  EXPECT_EQ(guarded.call("HEAD", "/v1/servers/web").status, 401);
+}
+
 TEST(Busy, AnswersWithRetryAfter) {
   for (const auto code : {model::errc::busy, model::errc::shutting_down}) {
     bench b;

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "apps/config_reader.hpp"
-#include "cli/nearest.hpp"
+#include "model/text.hpp"
 
 namespace berth::apps {
 namespace {
@@ -53,7 +53,7 @@ tl::unexpected<model::failure> unknown_flag(const std::string& name,
   for (const auto& key : keys)
     candidates.push_back(key.flag);
   const auto bare = name.substr(std::min(name.find_first_not_of('-'), name.size()));
-  const auto near = cli::nearest(bare, candidates);
+  const std::string near{model::nearest_name(bare, candidates).value_or("")};
   return fail(errc::unknown_field,
               fmt::format("unknown flag --{}{}", bare,
                           near.empty() ? std::string{"; see --help"}

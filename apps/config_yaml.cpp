@@ -7,7 +7,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "apps/config_reader.hpp"
-#include "cli/nearest.hpp"
+#include "model/text.hpp"
 
 namespace berth::apps {
 namespace {
@@ -123,7 +123,9 @@ tl::unexpected<model::failure> yaml_walk::unknown(const std::string& name,
       break;
     }
   }
-  std::string near = candidates.size() == 1 ? candidates.front() : cli::nearest(name, candidates);
+  const std::string near{candidates.size() == 1
+                             ? candidates.front()
+                             : model::nearest_name(name, candidates).value_or("")};
   std::string message = fmt::format("{}: unknown key {}", place(key), name);
   if (!near.empty())
     message += fmt::format("; the nearest known key is {}", near);

@@ -1,0 +1,126 @@
+#include <fmt/format.h>
+
+#include "cli/server_create.hpp"
+#include "cli/verbs.hpp"
+
+namespace berth::cli {
+namespace {
+
+constexpr const char* group = "Cluster";
+
+result<void> usage(session& s, const arguments& /*given*/) {
+  const auto answer = s.api().get(target{"/v1/usage"});
+  if (!answer)
+    return tl::unexpected{answer.error()};
+  s.print(render_object(*answer, s.format()));
+  return {};
+}
+
+/// `7  2026-03-01T12:00:00.000000Z  server_created  server_id=... name=web`
+std::string event_line(const json& event) {
+  auto out = fmt::format("{:>8}  {}  {}", text_of(event, "sequence"), text_of(event, "at"),
+                         text_of(event, "type"));
+  const char* gap = "  ";
+  for (const auto& [key, value] : event.items()) {
+    if (key == "sequence" || key == "at" || key == "type" || value.is_null())
+      continue;
+    const auto text = value.is_structured() ? dump(value) : cell_of(value);
+    const bool quote = text.find(' ') != std::string::npos && value.is_string();
+    out += fmt::format("{}{}={}", gap, key, quote ? fmt::format("\"{}\"", text) : text);
+    gap = " ";
+  }
+  return printable(out) + "\n";
+}
+
+result<void> events(session& s, const arguments& given) {
+  const auto from = given.number("from");
+  if (!from)
+    return tl::unexpected{from.error()};
+  if (*from && **from < 1)
+    return misuse("--from must be a sequence number from 1");
+  if (s.format() == output_format::as_csv)
+    return misuse("events are printed as lines or as JSON, not as csv");
+  const bool follow = given.has("follow");
+  std::string last_id;
+  const auto show = [&](const std::string& id, const std::string& data) {
+    last_id = id;
+    const auto event = json::parse(data, nullptr, false);
+    s.print(s.format() == output_format::as_json || event.is_discarded() ? printable(data) + "\n"
+                                                                         : event_line(event));
+    return true;
+  };
+  constexpr pacer::duration longest{10'000};
+  for (pacer::duration pause{250};; pause = std::min(longest, pause * 2)) {
+    const auto before = last_id;
+    auto where = target{"/v1/events"};
+    if (*from && last_id.empty())
+      where.query("from", fmt::format("{}", **from));
+    where.query("follow", follow ? "true" : "false");
+    const auto ended = s.api().events(where, last_id, show);
+    const bool lost = ended || ended.error().http_status == 0;
+    // Only a stream that has been open is worth opening again.
+    if (!follow || !lost || (!ended && last_id.empty()))
+      return ended;
+    if (last_id != before)
+      pause = pacer::duration{250};
+    s.note(fmt::format("the stream ended{}; opening it again",
+                       ended ? std::string{} : ": " + ended.error().message));
+    s.time().pause(pause);
+  }
+}
+
+json placement_rows(const json& placements) {
+  json rows = json::array();
+  for (const auto& placement : placements) {
+    json row{{"server", rows.size() + 1}};
+    row["host"] =
+        at(placement, "host").is_null() ? at(placement, "host_id") : at(placement, "host");
+    row["devices"] = at(placement, "device_ids");
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+} // namespace
+
+void print_forecast(session& s, const json& forecast, std::int64_t count) {
+  if (s.format() == output_format::as_json) {
+    s.print(dump(forecast, 2) + "\n");
+    return;
+  }
+  const auto& placements = at(forecast, "placements");
+  const std::vector<column> columns{{"Server", "server"}, {"Host", "host"}, {"Devices", "devices"}};
+  const auto rows = placement_rows(placements);
+  if (s.format() == output_format::as_csv) {
+    s.print(to_csv(list_table(rows, columns)));
+    return;
+  }
+  s.print(fmt::format("{} of {} would be created\n", number_of(forecast, "allow_count"), count));
+  if (!rows.empty())
+    s.print(to_text(list_table(rows, columns)));
+  const json nothing = json::array();
+  const auto& scores = placements.empty() ? nothing : at(placements.front(), "scores");
+  if (!scores.empty()) {
+    const std::vector<column> parts{{"Rule", "rule"}, {"Points", "points"}, {"Why", "reason"}};
+    s.print("The first host was chosen by\n");
+    s.print(to_text(list_table(scores, parts)));
+  }
+  if (const auto& why = at(forecast, "why_not"); !why.is_null())
+    s.print(refusal_text(why));
+}
+
+std::vector<command_spec> cluster_commands() {
+  return {
+      forecast_command(),
+      {"usage", group, "Show totals over the cluster", {}, {}, usage},
+      {"events",
+       group,
+       "Print what has happened",
+       {a_switch("follow", "go on with what happens from now on, until Ctrl-C"),
+        a_value("from", "N", "start at this sequence number (1)")},
+       {},
+       events},
+  };
+}
+
+} // namespace berth::cli

@@ -1,0 +1,337 @@
+#include "cli/server_create.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cli/amounts.hpp"
+#include "cli/device_argument.hpp"
+#include "cli/verbs.hpp"
+#include "cli/wait.hpp"
+#include "model/ids.hpp"
+
+namespace berth::cli {
+namespace {
+
+/// The page writes it for "other parameters as for an ordinary server".
+constexpr std::string_view and_so_on = "...";
+
+result<json> parse_disk(const std::string& text) {
+  std::optional<std::int64_t> size;
+  std::string image;
+  std::string_view rest = text;
+  for (;;) {
+    const auto end = rest.find(':');
+    const auto piece = rest.substr(0, end);
+    if (const auto mib = parse_size_mib(piece); mib && !size)
+      size = mib;
+    else if (!piece.empty() && image.empty() && !mib)
+      image = piece;
+    else
+      return misuse(fmt::format("--disk must be a size, or an image and a size, such as 30g or "
+                                "debian-12:30g, got \"{}\"",
+                                text));
+    if (end == std::string_view::npos)
+      break;
+    rest.remove_prefix(end + 1);
+  }
+  if (!size)
+    return misuse(fmt::format("--disk \"{}\" has no size; write e.g. {}:30g", text, image));
+  json out{{"size_mib", *size}};
+  if (!image.empty())
+    out["image"] = image;
+  return out;
+}
+
+/// A host's id from its id or name.
+result<std::string> host_id_of(session& s, const std::string& name) {
+  if (model::host_id::parse(name))
+    return name;
+  const auto host = s.api().get(target{"/v1/hosts"}.segment(name));
+  if (!host)
+    return tl::unexpected{host.error()};
+  return text_of(*host, "id");
+}
+
+result<void> add_devices(json& spec, const arguments& given) {
+  for (const auto& text : given.values("isolated-device")) {
+    const auto request = parse_device_argument(text);
+    if (!request)
+      return tl::unexpected{request.error()};
+    spec["devices"].push_back(to_json(*request));
+  }
+  return {};
+}
+
+result<void> add_amounts(json& spec, const arguments& given) {
+  const auto cpus = given.number("ncpu");
+  if (!cpus)
+    return tl::unexpected{cpus.error()};
+  if (*cpus)
+    spec["vcpus"] = **cpus;
+  if (const auto text = given.value("mem-spec")) {
+    const auto mib = parse_size_mib(*text);
+    if (!mib)
+      return misuse(fmt::format("--mem-spec must be a size such as 512m or 4g, got \"{}\"", *text));
+    spec["memory_mib"] = *mib;
+  }
+  for (const auto& text : given.values("disk")) {
+    auto disk = parse_disk(text);
+    if (!disk)
+      return tl::unexpected{disk.error()};
+    spec["disks"].push_back(std::move(*disk));
+  }
+  return {};
+}
+
+result<void> add_hosts(session& s, json& spec, const arguments& given) {
+  const std::pair<const char*, const char*> fields[] = {{"host", "host_id"},
+                                                        {"prefer-host", "preferred_host_id"}};
+  for (const auto& [option, field] : fields)
+    if (const auto name = given.value(option)) {
+      auto id = host_id_of(s, *name);
+      if (!id)
+        return tl::unexpected{id.error()};
+      spec[field] = std::move(*id);
+    }
+  return {};
+}
+
+result<void> add_metadata(json& spec, const arguments& given) {
+  for (const auto& pair : given.values("metadata")) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return misuse(fmt::format("--metadata must be key=value, got \"{}\"", pair));
+    spec["metadata"][pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  return {};
+}
+
+/// How many servers; 1 without --count.
+result<std::int64_t> count_of(const arguments& given) {
+  const auto count = given.number("count");
+  if (!count)
+    return tl::unexpected{count.error()};
+  if (*count && (**count < 1 || **count > 10'000))
+    return misuse(fmt::format("--count must be from 1 to 10000, got {}", **count));
+  return count->value_or(1);
+}
+
+/// Takes the name from the arguments; a bare `...` among them is remarked on and means nothing.
+std::string name_of(session& s, const arguments& given) {
+  auto words = given.positionals();
+  if (std::erase(words, and_so_on) > 0)
+    s.note("\"...\" stands for the other creation parameters: defaults are taken for those not "
+           "given");
+  return words.empty() ? std::string{} : words.front();
+}
+
+/// What became of one created server: nothing to say, or why it failed.
+std::optional<fault> failure_of(const json& server) {
+  if (text_of(server, "status").ends_with("_fail"))
+    return refused_server(server);
+  return std::nullopt;
+}
+
+result<void> finish_creation(session& s, const arguments& given,
+                             const std::vector<batch_item>& items) {
+  bool failed = false;
+  std::vector<watched_server> watched;
+  for (const auto& [id, answer] : items) {
+    if (!answer)
+      continue;
+    if (const auto failure = failure_of(*answer)) {
+      s.explain(*failure);
+      failed = true;
+    } else {
+      watched.push_back({text_of(*answer, "id"), text_of(*answer, "name")});
+    }
+  }
+  const auto deadline = deadline_of(given);
+  if (!deadline)
+    return tl::unexpected{deadline.error()};
+  if (given.has("wait") && !watched.empty()) {
+    const auto goal = given.has("auto-start") ? "running" : "ready";
+    if (auto ended = wait_for_servers(s, std::move(watched), goal, *deadline); !ended)
+      return ended;
+  }
+  return failed ? told() : result<void>{};
+}
+
+std::vector<batch_item> items_of(const json& answer) {
+  std::vector<batch_item> out;
+  for (const auto& item : at(answer, "items")) {
+    const auto& problem = at(item, "error");
+    const auto& server = at(item, "server");
+    if (problem.is_null())
+      out.push_back({text_of(server, "id"), server});
+    else
+      out.push_back(
+          {fmt::format("number {}", out.size() + 1),
+           tl::unexpected{fault_of(static_cast<int>(number_of(problem, "code")), problem)}});
+  }
+  return out;
+}
+
+result<void> dry_run(session& s, json spec, std::int64_t count) {
+  spec["count"] = count;
+  const auto answer = s.api().post(target{"/v1/placements:forecast"}, spec);
+  if (!answer)
+    return tl::unexpected{answer.error()};
+  print_forecast(s, *answer, count);
+  return at(*answer, "can_create") == true ? result<void>{} : told();
+}
+
+result<void> create(session& s, const arguments& given) {
+  if (const auto deadline = deadline_of(given); !deadline)
+    return tl::unexpected{deadline.error()};
+  const auto count = count_of(given);
+  if (!count)
+    return tl::unexpected{count.error()};
+  const auto name = name_of(s, given);
+  auto spec = shape_of(s, given, name);
+  if (!spec)
+    return tl::unexpected{spec.error()};
+  if (given.has("dry-run"))
+    return dry_run(s, std::move(*spec), *count);
+  if (given.has("no-keep"))
+    (*spec)["keep_refused"] = false;
+  if (*count > 1)
+    (*spec)["count"] = *count;
+  const auto answer = s.api().post(target{"/v1/servers"}, *spec);
+  if (!answer)
+    return tl::unexpected{answer.error()};
+  const auto items =
+      *count > 1 ? items_of(*answer) : std::vector<batch_item>{{text_of(*answer, "id"), *answer}};
+  const auto shown =
+      finish_batch(s, items, {"id", "name", "status", "host", "vcpus", "memory_mib"});
+  if (auto ended = finish_creation(s, given, items); !ended)
+    return ended;
+  return shown;
+}
+
+result<void> forecast(session& s, const arguments& given) {
+  const auto count = count_of(given);
+  if (!count)
+    return tl::unexpected{count.error()};
+  const auto name = name_of(s, given);
+  auto spec = shape_of(s, given, name);
+  if (!spec)
+    return tl::unexpected{spec.error()};
+  (*spec)["count"] = *count;
+  const auto answer = s.api().post(target{"/v1/placements:forecast"}, *spec);
+  if (!answer)
+    return tl::unexpected{answer.error()};
+  print_forecast(s, *answer, *count);
+  return {};
+}
+
+positional_spec name_positional() {
+  return {.name = "NAME", .help = "the server's name; without one, it gets one", .required = false};
+}
+
+constexpr const char* device_notes =
+    "A device (--isolated-device) is an id, or pieces between colons: a type (GPU-HPC, GPU-VGA,\n"
+    "PCI), vendor=NAME, a PCI id pair (10de:1c82), a model or part of one:\n"
+    "  --isolated-device 273f4f72-06b6-49aa-8456-4beceec44997\n"
+    "  --isolated-device 'GPU-HPC:Tesla V100:vendor=NVIDIA'\n"
+    "  --isolated-device '4xH100|A100'        four H100; if no host has them, four A100\n"
+    "All devices of a server are on one host.\n";
+
+} // namespace
+
+std::vector<option_spec> shape_options() {
+  const std::vector<std::string> wishes{"none", "prefer", "require"};
+  return {
+      a_choice("hypervisor", {"kvm"}, "kvm is the one there is"),
+      a_list("isolated-device", "DEVICE", "a device to pass through, see below",
+             value_source::device),
+      a_value("ncpu", "N", "virtual CPUs (1)"),
+      a_value("mem-spec", "SIZE", "memory, e.g. 512m or 4g (1g)"),
+      a_list("disk", "[IMAGE:]SIZE", "a disk, e.g. 30g or debian-12:30g"),
+      a_list("net", "NETWORK", "a network to connect to"),
+      {.name = "boot",
+       .value = "WORD",
+       .help = "firmware; Windows with a GPU-VGA device needs uefi",
+       .choices = {"bios", "uefi"}},
+      a_choice("os", {"linux", "windows"}, "what runs on it (linux)"),
+      a_value("project", "PROJECT", "whom it belongs to (default)"),
+      a_value("host", "HOST", "place it on this host only", value_source::host),
+      a_value("prefer-host", "HOST", "place it on this host if it fits", value_source::host),
+      a_list("tag", "TAG", "only hosts with this tag"),
+      a_list("prefer-tag", "TAG", "rather hosts with this tag"),
+      a_list("avoid-tag", "TAG", "no host with this tag"),
+      a_value("anti-affinity", "GROUP", "servers of one group sit on different hosts"),
+      a_choice("numa", wishes, "devices on one NUMA node (prefer)"),
+      a_choice("pcie-switch", wishes, "devices behind one PCIe switch (prefer)"),
+      a_choice("fabric", wishes, "devices in one NVLink or NVSwitch partition (prefer)"),
+      a_value("count", "N", "so many of them: NAME-1, NAME-2, ..."),
+  };
+}
+
+result<json> shape_of(session& s, const arguments& given, const std::string& name) {
+  json spec = json::object();
+  if (!name.empty())
+    spec["name"] = name;
+  const std::pair<const char*, const char*> texts[] = {{"hypervisor", "hypervisor"},
+                                                       {"boot", "firmware"},
+                                                       {"os", "os"},
+                                                       {"project", "project"},
+                                                       {"anti-affinity", "anti_affinity_group"}};
+  for (const auto& [option, field] : texts)
+    if (const auto value = given.value(option))
+      spec[field] = *value;
+  if (given.has("net"))
+    spec["networks"] = given.values("net");
+  for (const auto& [option, field] :
+       {std::pair{"tag", "require"}, std::pair{"prefer-tag", "prefer"},
+        std::pair{"avoid-tag", "avoid"}})
+    if (given.has(option))
+      spec["tags"][field] = given.values(option);
+  for (const auto& [option, field] :
+       {std::pair{"numa", "numa"}, std::pair{"pcie-switch", "pcie_switch"},
+        std::pair{"fabric", "fabric"}})
+    if (const auto value = given.value(option))
+      spec["topology"][field] = *value;
+  if (given.has("auto-start"))
+    spec["auto_start"] = true;
+  if (auto done = add_devices(spec, given); !done)
+    return tl::unexpected{done.error()};
+  if (auto done = add_amounts(spec, given); !done)
+    return tl::unexpected{done.error()};
+  if (auto done = add_metadata(spec, given); !done)
+    return tl::unexpected{done.error()};
+  if (auto done = add_hosts(s, spec, given); !done)
+    return tl::unexpected{done.error()};
+  return spec;
+}
+
+command_spec server_create_command() {
+  return {"server-create",
+          "Servers",
+          "Create servers",
+          joined(joined(shape_options(),
+                        {a_switch("auto-start", "power it on once it is there"),
+                         a_list("metadata", "KEY=VALUE", "a remark of your own"),
+                         a_switch("no-keep", "keep nothing of a server that fits nowhere"),
+                         a_switch("dry-run", "create nothing; tell what would happen")}),
+                 wait_options()),
+          {name_positional()},
+          create,
+          device_notes,
+          true};
+}
+
+command_spec forecast_command() {
+  return {"scheduler-forecast",
+          "Cluster",
+          "Tell where servers would go, or why they fit nowhere",
+          shape_options(),
+          {name_positional()},
+          forecast,
+          device_notes,
+          true};
+}
+
+} // namespace berth::cli

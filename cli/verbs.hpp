@@ -1,0 +1,73 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "cli/session.hpp"
+
+namespace berth::cli {
+
+// What the commands share.
+
+// --- Tables of commands, one per file; command.hpp's commands() joins them
+[[nodiscard]] std::vector<command_spec> device_commands();
+[[nodiscard]] std::vector<command_spec> server_commands();
+[[nodiscard]] std::vector<command_spec> host_commands();
+[[nodiscard]] std::vector<command_spec> cluster_commands();
+[[nodiscard]] std::vector<command_spec> local_commands();
+
+// --- Options
+[[nodiscard]] option_spec a_switch(std::string name, std::string help);
+[[nodiscard]] option_spec a_value(std::string name, std::string value, std::string help,
+                                  value_source source = value_source::none);
+[[nodiscard]] option_spec a_list(std::string name, std::string value, std::string help,
+                                 value_source source = value_source::none);
+[[nodiscard]] option_spec a_choice(std::string name, std::vector<std::string> choices,
+                                   std::string help);
+/// `--gpu` or `--gpu=false`
+[[nodiscard]] option_spec a_truth(std::string name, std::string help);
+/// --limit --offset --order --search --details --field
+[[nodiscard]] std::vector<option_spec> list_options();
+/// --wait --deadline
+[[nodiscard]] std::vector<option_spec> wait_options();
+/// What a server shall be: shared by server-create and scheduler-forecast.
+[[nodiscard]] std::vector<option_spec> shape_options();
+[[nodiscard]] std::vector<option_spec> joined(std::vector<option_spec> a,
+                                              const std::vector<option_spec>& b);
+
+// --- What they mean
+/// Adds the paging parameters and those of `names` that were given, each under its name with `_`.
+[[nodiscard]] result<void> add_query(target& where, const arguments& given,
+                                     const std::vector<std::string>& names);
+/// The columns that --field or --details choose.
+[[nodiscard]] list_view view_of(const arguments& given, const std::vector<std::string>& plain,
+                                const std::vector<std::string>& detailed);
+/// The deadline of --wait; a fault names the option.
+[[nodiscard]] result<pacer::duration> deadline_of(const arguments& given);
+/// The API's specification of a server, from shape_options(). Looks host names up.
+[[nodiscard]] result<json> shape_of(session& s, const arguments& given, const std::string& name);
+/// Answers a forecast: a table of where the servers would go, or of the reasons why not.
+void print_forecast(session& s, const json& forecast, std::int64_t count);
+/// The rules, nearest misses and suggestions of a refusal.
+[[nodiscard]] std::string refusal_text(const json& refusal);
+/// A server in a failed state, with everything it has to say about it.
+[[nodiscard]] fault refused_server(const json& server);
+
+/// A server as a table shows it: its devices in brief, of a refusal the summary.
+[[nodiscard]] json brief_server(json server);
+
+/// Does something to every named thing. One thing: prints its answer or returns its fault. Several:
+/// tells each failure in a table and goes on; a failure of one is a failure of the whole.
+struct batch_item {
+  std::string id;
+  result<json> answer;
+};
+[[nodiscard]] result<void> finish_batch(session& s, const std::vector<batch_item>& items,
+                                        const std::vector<std::string>& columns);
+[[nodiscard]] result<void>
+for_each_named(session& s, const arguments& given, const std::vector<std::string>& columns,
+               const std::function<result<json>(const std::string&)>& act);
+
+} // namespace berth::cli

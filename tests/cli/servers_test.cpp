@@ -1,0 +1,224 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/fake_controller.hpp"
+
+namespace berth::cli::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::string one_server = std::string{"GET /v1/servers/"} + server_id;
+
+json refusal() {
+  return json::parse(R"({"summary":"no host fits: 2 lack devices, 1 is disabled",
+    "hosts_considered":3,
+    "rules":[{"rule":"host_enabled","hosts_excluded":1,"nearest_host":"gpu-3","used":0,
+              "requested":0,"capacity":0,"text":"gpu-3 is disabled"},
+             {"rule":"devices","hosts_excluded":2,"nearest_host":"gpu-1","used":2,"requested":4,
+              "capacity":4,"text":"2 of 4 GPUs free"}],
+    "suggestions":[{"change":"2 GPUs instead of 4","host":"gpu-1"},
+                   {"change":"any A100 instead of H100","host":"gpu-2"}]})");
+}
+
+json refused() {
+  auto out = server("web", "sched_fail");
+  out["status_reason"] = "no host fits: 2 lack devices, 1 is disabled";
+  out["why_refused"] = refusal();
+  out.erase("host");
+  return out;
+}
+
+TEST(ServerCreate, EveryOptionReachesTheController) {
+  shell sh;
+  sh.controller.answer("GET /v1/hosts/gpu-1", 200,
+                       R"({"id":"3bce9607-2597-469f-8d9b-977345456739","name":"gpu-1"})");
+  sh.controller.answer("POST /v1/servers", 200, R"({"items":[],"created":0,"failed":0})");
+  const auto got = sh("berthctl", "server-create", "--hypervisor", "kvm", "--isolated-device",
+                      "4xH100|A100", "--isolated-device", page_gpu, "--ncpu", "16", "--mem-spec",
+                      "64g", "--disk", "30g", "--disk", "debian-12:100g", "--net", "net0", "--net",
+                      "net1", "--boot", "uefi", "--os", "windows", "--project", "ml", "--host",
+                      "gpu-1", "--prefer-host", "3bce9607-2597-469f-8d9b-977345456739", "--tag",
+                      "fast", "--prefer-tag", "near", "--avoid-tag", "old", "--anti-affinity", "db",
+                      "--numa", "require", "--pcie-switch", "none", "--fabric", "prefer", "--count",
+                      "3", "--auto-start", "--metadata", "owner=me", "--no-keep", "web");
+  EXPECT_EQ(got.status, 0) << got.err;
+  EXPECT_EQ(sh.controller.body_of("POST /v1/servers"), json::parse(R"({
+    "name":"web","hypervisor":"kvm","firmware":"uefi","os":"windows","project":"ml",
+    "anti_affinity_group":"db","networks":["net0","net1"],
+    "tags":{"require":["fast"],"prefer":["near"],"avoid":["old"]},
+    "topology":{"numa":"require","pcie_switch":"none","fabric":"prefer"},"auto_start":true,
+    "devices":[{"model":"H100","count":4,"alternatives":[{"model":"A100"}]},
+               {"id":"273f4f72-06b6-49aa-8456-4beceec44997"}],
+    "vcpus":16,"memory_mib":65536,
+    "disks":[{"size_mib":30720},{"size_mib":102400,"image":"debian-12"}],
+    "metadata":{"owner":"me"},"host_id":"3bce9607-2597-469f-8d9b-977345456739",
+    "preferred_host_id":"3bce9607-2597-469f-8d9b-977345456739","keep_refused":false,
+    "count":3})"));
+}
+
+TEST(ServerCreate, EveryPostHasItsOwnIdempotencyKey) {
+  shell sh;
+  sh.controller.answer("POST /v1/servers", 201, server("web", "ready").dump());
+  (void)sh("berthctl", "server-create", "web");
+  (void)sh("berthctl", "server-create", "web");
+  const auto key = [&](std::size_t n) {
+    for (const auto& [name, value] : sh.controller.calls().at(n).headers)
+      if (name == "Idempotency-Key")
+        return value;
+    return std::string{};
+  };
+  EXPECT_EQ(key(0).size(), 36U);
+  EXPECT_NE(key(0), key(1));
+}
+
+TEST(ServerCreate, RefusedServerPrintsTheReasons) {
+  shell sh;
+  sh.controller.answer("POST /v1/servers", 201, refused().dump());
+  const auto got = sh("berthctl", "server-create", "--isolated-device", "4xH100", "--wait", "web");
+  EXPECT_EQ(got.status, 1);
+  EXPECT_THAT(got.out, HasSubstr("| status        | sched_fail"));
+  expect_golden("refused.txt", got.err);
+}
+
+TEST(ServerCreate, BatchTellsEachFailure) {
+  shell sh;
+  const json answer{
+      {"items",
+       json::array({{{"server", server("web-1", "deploying")}},
+                    {{"error",
+                      {{"code", 409}, {"class", "name_in_use"}, {"message", "web-2 is taken"}}}}})},
+      {"created", 1},
+      {"failed", 1}};
+  sh.controller.answer("POST /v1/servers", 200, answer.dump());
+  const auto got = sh("berthctl", "server-create", "--count", "2", "web");
+  EXPECT_EQ(got.status, 1);
+  EXPECT_THAT(got.out, HasSubstr("web-1"));
+  EXPECT_EQ(got.err, "+--------+----------+----------------+\n"
+                     "| Status |    ID    |     Error      |\n"
+                     "+--------+----------+----------------+\n"
+                     "| 409    | number 2 | web-2 is taken |\n"
+                     "+--------+----------+----------------+\n");
+}
+
+TEST(ServerWait, FollowsToTheEndOneLinePerChange) {
+  shell sh;
+  sh.controller.answer("POST /v1/servers", 201, server("web", "deploying").dump());
+  for (const auto* status : {"deploying", "deploying", "ready", "starting", "running"})
+    sh.controller.answer(one_server, 200, server("web", status).dump());
+  const auto got = sh("berthctl", "server-create", "--auto-start", "--wait", "web");
+  EXPECT_EQ(got.status, 0);
+  EXPECT_EQ(got.err, "server web: deploying\nserver web: ready\nserver web: starting\n"
+                     "server: running\n");
+}
+
+TEST(ServerWait, OverwritesItsLineOnATerminal) {
+  shell sh;
+  sh.live = true;
+  sh.controller.answer("POST /v1/servers/web/start", 202, server("web", "starting").dump());
+  sh.controller.answer(one_server, 200, server("web", "starting").dump());
+  sh.controller.answer(one_server, 200, server("web", "running").dump());
+  const auto got = sh("berthctl", "server-start", "--wait", "web");
+  EXPECT_EQ(got.status, 0);
+  EXPECT_EQ(got.err, "\rserver web: starting (0.0 s)\x1b[K\rserver: running (0.1 s)\x1b[K\n");
+}
+
+TEST(ServerWait, FailedStateIsAFailureWithItsReason) {
+  shell sh;
+  auto failed = server("web", "dev_fail");
+  failed["status_reason"] = "41:00.0 did not reset";
+  sh.controller.answer("POST /v1/servers/web/start", 202, server("web", "starting").dump());
+  sh.controller.answer(one_server, 200, failed.dump());
+  const auto got = sh("berthctl", "server-start", "--wait", "web");
+  EXPECT_EQ(got.status, 1);
+  EXPECT_THAT(got.err, HasSubstr("berthctl: server web is dev_fail: 41:00.0 did not reset\n"));
+}
+
+TEST(ServerWait, DeadlineLeavesTheOutcomeUnknown) {
+  shell sh;
+  sh.controller.answer("POST /v1/servers/web/stop", 202, server("web", "stopping").dump());
+  sh.controller.answer(one_server, 200, server("web", "stopping").dump());
+  const auto got = sh("berthctl", "server-stop", "--wait", "--deadline", "30s", "web");
+  EXPECT_EQ(got.status, 4);
+  EXPECT_THAT(got.err, HasSubstr("berthctl: no end after 30.0 s: still stopping\n"));
+  EXPECT_EQ(sh.waited, std::chrono::seconds{30});
+  EXPECT_LT(sh.controller.calls().size(), 60U) << "polling must back off";
+}
+
+TEST(ServerWait, DeletedMeansGone) {
+  shell sh;
+  sh.controller.answer("DELETE /v1/servers/web", 202, server("web", "deleting").dump());
+  sh.controller.answer(one_server, 200, server("web", "deleting").dump());
+  sh.controller.answer(one_server, 404, error_body(404, "not_found", "no server"));
+  const auto got = sh("berthctl", "server-delete", "--wait", "web");
+  EXPECT_EQ(got.status, 0) << got.err;
+  EXPECT_EQ(got.err, "server web: deleting\nserver: deleted\n");
+}
+
+TEST(ServerWait, VanishedServerIsAFailure) {
+  shell sh;
+  sh.controller.answer("POST /v1/servers/web/start", 202, server("web", "starting").dump());
+  sh.controller.answer(one_server, 404, error_body(404, "not_found", "no server"));
+  const auto got = sh("berthctl", "server-start", "--wait", "web");
+  EXPECT_EQ(got.status, 1);
+  EXPECT_THAT(got.err, HasSubstr("berthctl: server web is gone\n"));
+}
+
+TEST(ServerWait, LostControllerEndsTheWait) {
+  shell sh;
+  sh.controller.answer("POST /v1/servers/web/start", 202, server("web", "starting").dump());
+  sh.controller.answer(one_server, 503, "{}");
+  const auto got = sh("berthctl", "server-start", "--wait", "web");
+  EXPECT_EQ(got.status, 1);
+}
+
+TEST(ServerActions, SeveralServersGoOnAfterOneFailed) {
+  shell sh;
+  sh.controller.answer("POST /v1/servers/a/stop", 202, server("a", "stopping").dump());
+  sh.controller.answer("POST /v1/servers/b/stop", 404,
+                       error_body(404, "not_found", "there is no server b"));
+  sh.controller.answer("POST /v1/servers/c/stop", 202, server("c", "stopping").dump());
+  const auto got = sh("berthctl", "server-stop", "a", "b", "c");
+  EXPECT_EQ(got.status, 1);
+  EXPECT_THAT(got.err, HasSubstr("| 404    | b  | there is no server b |"));
+  EXPECT_EQ(sh.controller.calls().size(), 3U);
+}
+
+TEST(ServerShow, SortedFieldsAndValues) {
+  shell sh;
+  sh.controller.answer("GET /v1/servers/web", 200, server("web", "ready").dump());
+  expect_golden("server-show.txt", sh("berthctl", "server-show", "web").out);
+}
+
+TEST(Forecast, ExplainsARefusal) {
+  shell sh;
+  sh.controller.answer("POST /v1/placements:forecast", 200,
+                       json{{"can_create", false},
+                            {"allow_count", 0},
+                            {"placements", json::array()},
+                            {"why_not", refusal()}}
+                           .dump());
+  const auto got = sh("berthctl", "scheduler-forecast", "--isolated-device", "4xH100");
+  EXPECT_EQ(got.status, 0) << "the forecast itself succeeded";
+  expect_golden("forecast-refused.txt", got.out);
+  const auto dry = sh("berthctl", "server-create", "--dry-run", "--isolated-device", "4xH100");
+  EXPECT_EQ(dry.status, 1);
+  EXPECT_EQ(dry.out, got.out);
+}
+
+TEST(Forecast, ShowsWhereServersWouldGo) {
+  shell sh;
+  sh.controller.answer("POST /v1/placements:forecast", 200, R"({"can_create":true,"allow_count":2,
+    "placements":[{"host_id":"3bce9607-2597-469f-8d9b-977345456739",
+      "device_ids":["273f4f72-06b6-49aa-8456-4beceec44997"],
+      "scores":[{"rule":"best_fit","points":900,"reason":"1 GPU stays free"}]},
+      {"host_id":"3bce9607-2597-469f-8d9b-977345456739",
+      "device_ids":["a77333e9-08d9-45c6-87eb-a7d8d902c5f5"],"scores":[]}]})");
+  const auto got =
+      sh("berthctl", "scheduler-forecast", "--isolated-device", "GPU-HPC", "--count", "2", "...");
+  EXPECT_EQ(got.status, 0) << got.err;
+  expect_golden("forecast.txt", got.out);
+}
+
+} // namespace
+} // namespace berth::cli::testing

@@ -80,6 +80,7 @@ void connector::on_connected(error_code ec) {
     return done(tl::unexpected(std::move(reason)));
   }
   stream_->socket().set_option(asio::ip::tcp::no_delay(true), ec);
+  stream_->socket().set_option(asio::socket_base::keep_alive(true), ec); // for endless answers
   stream_->socket().non_blocking(true, ec);
   if (!plan_.tls)
     return done(std::move(stream_));

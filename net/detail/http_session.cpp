@@ -258,6 +258,8 @@ void http_session::answer(std::uint64_t turn, response reply) {
 
 void http_session::drop(std::uint64_t turn) {
   lane_->dispatch([self = std::static_pointer_cast<http_session>(shared_from_this()), turn] {
+    if (self->phase_ == phase::closed)
+      return;
     auto reply = self->core_->make_error(500, "the request was dropped without an answer");
     self->answer_here(turn, reply);
   });

@@ -53,10 +53,7 @@ public:
     core_->listening_ = false;
     core_->closed_.notify_all();
   }
-  void on_deadline(steady::time_point) override {
-    deadline = steady::time_point::max();
-    accept();
-  }
+  void on_deadline(steady::time_point) override {} // has none
   void on_lane_stop() override { close(); }
 
 private:
@@ -78,8 +75,12 @@ private:
       return accept();
     // No descriptors or buffers left: accepting at once again would only burn a core.
     ++core_->accept_failures_;
-    core_->lanes_.front()->require_granularity(accept_pause_first);
-    deadline = steady::now() + pause_;
+    auto pause = std::make_shared<timer_state>();
+    pause->fn = [self = std::static_pointer_cast<acceptor>(shared_from_this())] {
+      if (self->open_)
+        self->accept();
+    };
+    core_->lanes_.front()->add_timer(steady::now() + pause_, std::move(pause));
     pause_ = std::min<std::chrono::milliseconds>(pause_ * 2, accept_pause_most);
   }
 
@@ -175,11 +176,14 @@ http_server_counters server_core::counters() const noexcept {
 void server_core::on_each_connection(void (*action)(server_connection&)) {
   for (std::size_t i = 0; i < lanes_.size(); ++i)
     lanes_[i]->post([self = shared_from_this(), i, action] {
-      std::vector<std::shared_ptr<io_object>> all;
-      for (const auto* ticket : self->tickets_[i])
-        all.push_back(ticket->holder()->shared_from_this());
-      for (const auto& connection : all)
-        action(static_cast<server_connection&>(*connection));
+      std::vector<std::shared_ptr<io_object>> kept; // closing one must not end it under our feet
+      std::vector<server_connection*> all;
+      for (const auto* ticket : self->tickets_[i]) {
+        kept.push_back(ticket->holder()->shared_from_this());
+        all.push_back(ticket->holder());
+      }
+      for (server_connection* connection : all)
+        action(*connection);
     });
 }
 

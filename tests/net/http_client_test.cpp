@@ -83,7 +83,7 @@ TEST_F(HttpClient, TimesOutAndRecovers) {
 }
 
 TEST_F(HttpClient, ReconnectsAfterServerClosedAnIdleConnection) {
-  options.idle_timeout = 20ms;
+  options.idle_timeout = 300ms;
   start();
   auto c = client();
   ASSERT_TRUE(c.request({}));
@@ -268,7 +268,7 @@ TEST_F(AsyncHttpClient, TimesOutOneCallOnly) {
   start();
   async_http_client_options o;
   o.connections = 1;
-  o.request_timeout = 200ms;
+  o.request_timeout = 500ms;
   auto c = make(o);
   inbox<result<response>> answers;
   const auto put = [&](result<response> a) { answers.put(std::move(a)); };

@@ -1,6 +1,7 @@
 #include "net_fixture.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <thread>
 
 namespace berth::net::testing {
@@ -156,7 +157,7 @@ TEST_F(HttpServer, SlowHeadAndSlowBodyTimeOut) {
 }
 
 TEST_F(HttpServer, IdleConnectionIsClosedSilently) {
-  options.idle_timeout = 40ms;
+  options.idle_timeout = 300ms;
   start();
   raw_client never(server->port());
   EXPECT_EQ(never.read_all(), "");
@@ -259,6 +260,25 @@ TEST_F(HttpServer, OverTheMaximumAnswers503) {
   raw_client second(server->port());
   EXPECT_THAT(second.read_all(), StartsWith("HTTP/1.1 503 "));
   EXPECT_EQ(server->counters().refused_total, 1U);
+}
+
+TEST_F(HttpServer, ResumesWhenDescriptorsAreBack) {
+  start();
+  raw_client raw; // has its descriptor already
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  raw.connect(server->port());
+  raw.send(simple_get);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (server->counters().accept_failures_total < 2 && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_GE(server->counters().accept_failures_total, 2U);
+  EXPECT_LT(server->counters().accept_failures_total, 1'000U); // it paused in between
+  EXPECT_THAT(raw.read_until("GET /a "), EndsWith("GET /a "));
 }
 
 TEST_F(HttpServer, StopsWithConnectionsInEveryState) {

@@ -80,10 +80,13 @@ private:
 /// A raw TCP client, for what a well-behaved one never sends.
 class raw_client {
 public:
-  explicit raw_client(std::uint16_t port, int receive_buffer_bytes = 0)
-      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  raw_client() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+  explicit raw_client(std::uint16_t port, int receive_buffer_bytes = 0) : raw_client() {
     if (receive_buffer_bytes > 0)
       setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+    connect(port);
+  }
+  void connect(std::uint16_t port) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);

@@ -115,7 +115,6 @@ TEST_F(Tls, TlsToPlainPortIsExplained) {
 }
 
 TEST_F(Tls, GarbageDoesNotDisturbHealthyPeers) {
-  options.handshake_timeout = 50ms;
   start();
   std::vector<http_client> healthy;
   for (int i = 0; i < 20; ++i) {
@@ -131,8 +130,8 @@ TEST_F(Tls, GarbageDoesNotDisturbHealthyPeers) {
   for (int round = 0; round < 50; ++round) {
     raw_client raw(server->port());
     raw.send(records[static_cast<std::size_t>(round) % std::size(records)]);
-    if (round % 2 == 0)
-      raw.read_all(); // cut off by us or by the deadline; the others leave first
+    if (round % 4 == 0)
+      raw.read_all(); // cut off at once; the others leave by themselves
   }
   for (auto& each : healthy)
     EXPECT_TRUE(each.request({}));

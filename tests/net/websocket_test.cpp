@@ -27,7 +27,7 @@ struct peer {
 class WebSocket : public server_fixture {
 protected:
   void SetUp() override {
-    options.stop_grace = 50ms;
+    options.stop_grace = 5s;
     handlers.on_upgrade = [this](request asked, upgrader up) {
       if (asked.path != "/link")
         return up.refuse(response::with(403, "text/plain", "not here"));
@@ -158,7 +158,7 @@ TEST_F(WebSocket, SlowReaderIsClosedByTheByteBound) {
 }
 
 TEST_F(WebSocket, SilentPeerTimesOutButPingedOneStays) {
-  server_limits.idle_timeout = 80ms;
+  server_limits.idle_timeout = 500ms;
   start();
   connect(); // answers pings
   const auto mine = here.opened.take();
@@ -173,7 +173,7 @@ TEST_F(WebSocket, SilentPeerTimesOutButPingedOneStays) {
 }
 
 TEST_F(WebSocket, TextFramesAndProtocolErrorsClose) {
-  server_limits.handshake_timeout = 100ms; // and of closing: these peers never close
+  server_limits.handshake_timeout = 300ms; // and of closing: these peers never close
   start();
   const std::string upgrade =
       "GET /link HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -213,9 +213,8 @@ TEST_F(WebSocket, BadUpgradeIsRefusedByStatus) {
 }
 
 TEST_F(WebSocket, HandshakeWithASilentServerTimesOut) {
-  handlers.on_upgrade = [held = std::make_shared<inbox<upgrader>>()](request, upgrader up) {
-    held->put(std::move(up));
-  };
+  inbox<upgrader> held;
+  handlers.on_upgrade = [&](request, upgrader up) { held.put(std::move(up)); };
   client_limits.handshake_timeout = 40ms;
   start();
   connect();

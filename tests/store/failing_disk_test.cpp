@@ -53,6 +53,7 @@ protected:
 
   /// Fails the n-th call of each of a run of appends, n = 0, 1, 2, ... until one has fewer calls.
   void fail_each_call(disk_plan plan, errc expected) {
+    append_between(*store_, 1, 1); // writes and syncs the head of the write-ahead log
     int failed = 0;
     for (int call = 0; call < 400; ++call) {
       SCOPED_TRACE("call " + std::to_string(call));

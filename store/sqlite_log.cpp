@@ -229,10 +229,7 @@ model::result<sqlite_log::page> sqlite_log::fetch(sequence_number from) {
       return tl::unexpected{db_.failure_of(code)};
     fetched.end = code == SQLITE_DONE;
   }
-  const auto end = tail();
-  if (!end)
-    return tl::unexpected{end.error()};
-  fetched.tail = *end;
+  fetched.tail = tail();
   if (auto done = reading->commit(commit_); !done)
     return tl::unexpected{std::move(done).error()};
   return fetched;
@@ -257,8 +254,11 @@ model::result<void> sqlite_log::read_batches(sequence_number from,
       if (!visit(row))
         return {};
     }
-    if (fetched->end)
-      return chain.finish(fetched->tail);
+    if (!fetched->end)
+      continue;
+    if (!fetched->tail)
+      return tl::unexpected{fetched->tail.error()};
+    return chain.finish(*fetched->tail);
   }
 }
 

@@ -76,8 +76,8 @@ private:
   class chain_check;
   struct page {
     std::vector<batch_row> rows;
-    bool end = false; ///< there are no rows after these
-    log_tail tail;    ///< in the same transaction
+    bool end = false;             ///< there are no rows after these
+    model::result<log_tail> tail; ///< in the same transaction; matters at the end only
   };
 
   explicit sqlite_log(database db) : db_(std::move(db)) {}

@@ -56,19 +56,17 @@ private:
 model::result<void> set_durability(database& db, int checkpoint_pages) {
   // With synchronous = FULL every commit waits for the write-ahead log to be on disk. The log file
   // is kept and overwritten, because a sync of a file that does not grow is the fastest.
-  const std::string pragmas =
-      "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
-      "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = " +
-      std::to_string(checkpoint_pages);
+  const std::string pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+                              "temp_store = MEMORY; PRAGMA cache_size = -16384;"
+                              "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = " +
+                              std::to_string(checkpoint_pages);
   return db.execute(pragmas.c_str());
 }
 
 } // namespace
 
-model::result<std::unique_ptr<sqlite_store>> sqlite_store::open(const sqlite_options& options) {
-  auto lock = file_lock::take(options.path);
-  if (!lock)
-    return tl::unexpected{std::move(lock).error()};
+model::result<std::unique_ptr<sqlite_writer>> sqlite_writer::open(file_lock lock,
+                                                                  const sqlite_options& options) {
   std::error_code error;
   if (!std::filesystem::exists(options.path, error) && !error)
     if (auto made = create_store_file(options.path, options.version, options.vfs); !made)
@@ -84,7 +82,14 @@ model::result<std::unique_ptr<sqlite_store>> sqlite_store::open(const sqlite_opt
     return tl::unexpected{std::move(sound).error()};
   if (auto noted = note_writer(log->connection(), options.version); !noted)
     return tl::unexpected{std::move(noted).error()};
-  return sqlite_writer::over(std::move(*lock), std::move(*log), options);
+  return over(std::move(lock), std::move(*log), options);
+}
+
+model::result<std::unique_ptr<sqlite_store>> sqlite_store::open(const sqlite_options& options) {
+  auto lock = file_lock::take(options.path);
+  if (!lock)
+    return tl::unexpected{std::move(lock).error()};
+  return sqlite_writer::open(std::move(*lock), options);
 }
 
 model::result<std::unique_ptr<event_reader>> open_reader(const std::filesystem::path& path,

@@ -13,6 +13,9 @@ namespace berth::store {
 /// The implementation of sqlite_store. Internal to store/.
 class sqlite_writer final : public sqlite_store {
 public:
+  /// As sqlite_store::open, under the lock that was taken for options.path.
+  [[nodiscard]] static model::result<std::unique_ptr<sqlite_writer>>
+  open(file_lock lock, const sqlite_options& options);
   [[nodiscard]] static model::result<std::unique_ptr<sqlite_writer>>
   over(file_lock lock, sqlite_log log, const sqlite_options& options);
 

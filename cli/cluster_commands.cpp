@@ -1,3 +1,5 @@
+#include <map>
+
 #include <fmt/format.h>
 
 #include "cli/server_create.hpp"
@@ -69,14 +71,24 @@ result<void> events(session& s, const arguments& given) {
   }
 }
 
-json placement_rows(const json& placements) {
+/// The placements as rows, with the names of the first few hosts: an id tells a person little.
+json placement_rows(session& s, const json& placements) {
+  constexpr std::size_t names_max = 20;
+  std::map<std::string, std::string> names;
   json rows = json::array();
   for (const auto& placement : placements) {
-    json row{{"server", rows.size() + 1}};
-    row["host"] =
-        at(placement, "host").is_null() ? at(placement, "host_id") : at(placement, "host");
-    row["devices"] = at(placement, "device_ids");
-    rows.push_back(std::move(row));
+    const auto id = text_of(placement, "host_id");
+    auto known = names.find(id);
+    if (known == names.end()) {
+      std::string name;
+      if (names.size() < names_max)
+        if (const auto host = s.api().get(target{"/v1/hosts"}.segment(id)))
+          name = text_of(*host, "name");
+      known = names.emplace(id, name.empty() ? id : name).first;
+    }
+    rows.push_back({{"server", rows.size() + 1},
+                    {"host", known->second},
+                    {"devices", at(placement, "device_ids")}});
   }
   return rows;
 }
@@ -90,7 +102,7 @@ void print_forecast(session& s, const json& forecast, std::int64_t count) {
   }
   const auto& placements = at(forecast, "placements");
   const std::vector<column> columns{{"Server", "server"}, {"Host", "host"}, {"Devices", "devices"}};
-  const auto rows = placement_rows(placements);
+  const auto rows = placement_rows(s, placements);
   if (s.format() == output_format::as_csv) {
     s.print(to_csv(list_table(rows, columns)));
     return;

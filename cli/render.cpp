@@ -17,7 +17,7 @@ bool is_simple(const json& value) {
 std::string pairs_of(const json& object) {
   std::string out;
   for (const auto& [key, value] : object.items()) {
-    if (value.is_null())
+    if (value.is_null() || (value.is_structured() && value.empty()))
       continue;
     auto text = is_simple(value) ? cell_of(value) : dump(value);
     if (value.is_string() && text.find(' ') != std::string::npos)

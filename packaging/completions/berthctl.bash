@@ -313,6 +313,8 @@ _berthctl() {
     completion/--key) compopt -o default; return ;;
     completion/--timeout) return ;;
     completion/--output) words="table json csv" ;;
+    pki-init/--host) return ;;
+    pki-init/--name) return ;;
     pki-init/--days) return ;;
     pki-init/--controller) return ;;
     pki-init/--token-file) compopt -o default; return ;;
@@ -492,7 +494,7 @@ _berthctl() {
         0) return ;;
       esac ;;
     pki-init)
-      options="--days --controller --token-file --ca-file --certificate --key --timeout --output --help"
+      options="--host --name --days --controller --token-file --ca-file --certificate --key --timeout --output --help"
       case $place in
         0) compopt -o default; return ;;
       esac ;;

@@ -205,6 +205,8 @@ TEST(Config, BooleanFlagsTakeAnOptionalValue) {
   EXPECT_TRUE(host_flags("--disable-gpu")->config.disable_gpu);
   EXPECT_TRUE(host_flags("--disable-gpu=true")->config.disable_gpu);
   EXPECT_FALSE(host_flags("--disable-gpu=false")->config.disable_gpu);
+  EXPECT_FALSE(host_flags("--disable-gpu", "false")->config.disable_gpu);
+  EXPECT_TRUE(host_flags("--disable-gpu", "true", "--name", "a")->config.disable_gpu);
   const auto got = host_flags("--simulated", "--simulated-machine", "page");
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_TRUE(got->config.simulated);

@@ -274,18 +274,18 @@ TEST(Pki, MakesAnAuthorityAndCertificates) {
       std::filesystem::path{::testing::TempDir()} /
       fmt::format("berth-pki-{}", std::chrono::steady_clock::now().time_since_epoch().count());
   shell sh;
-  const auto init = sh("berthctl", "pki-init", dir.string());
+  const auto init =
+      sh("berthctl", "pki-init", dir.string(), "--host", "gpu-1", "--host", "gpu-2", "--name", "c");
   EXPECT_EQ(init.status, 0) << init.err;
   const auto again = sh("berthctl", "pki-init", dir.string());
   EXPECT_EQ(again.status, 1);
   EXPECT_FALSE(again.err.empty());
-  const auto issued =
-      sh("berthctl", "pki-issue", "--role", "controller", dir.string(), "controller");
-  EXPECT_EQ(issued.status, 0) << issued.err;
-  EXPECT_EQ(sh("berthctl", "pki-issue", dir.string(), "gpu-1").status, 0);
-  for (const auto* name : {"ca.crt", "ca.key", "controller.crt", "gpu-1.key"})
-    EXPECT_TRUE(std::filesystem::exists(dir / name)) << name;
-  EXPECT_EQ(sh("berthctl", "pki-issue", "--days", "0", dir.string(), "gpu-2").status, 2);
+  EXPECT_EQ(sh("berthctl", "pki-issue", dir.string(), "gpu-3").status, 0);
+  EXPECT_EQ(sh("berthctl", "pki-issue", "--role", "client", dir.string(), "me").status, 0);
+  for (const auto* name : {"ca", "controller", "gpu-1", "gpu-2", "gpu-3", "me"})
+    for (const auto* kind : {".crt", ".key"})
+      EXPECT_TRUE(std::filesystem::exists(dir / (std::string{name} + kind))) << name << kind;
+  EXPECT_EQ(sh("berthctl", "pki-issue", "--days", "0", dir.string(), "x").status, 2);
   std::filesystem::remove_all(dir);
 }
 

@@ -214,6 +214,8 @@ TEST(Forecast, ShowsWhereServersWouldGo) {
       "scores":[{"rule":"best_fit","points":900,"reason":"1 GPU stays free"}]},
       {"host_id":"3bce9607-2597-469f-8d9b-977345456739",
       "device_ids":["a77333e9-08d9-45c6-87eb-a7d8d902c5f5"],"scores":[]}]})");
+  sh.controller.answer("GET /v1/hosts/3bce9607-2597-469f-8d9b-977345456739", 200,
+                       R"({"id":"3bce9607-2597-469f-8d9b-977345456739","name":"page-host"})");
   const auto got =
       sh("berthctl", "scheduler-forecast", "--isolated-device", "GPU-HPC", "--count", "2", "...");
   EXPECT_EQ(got.status, 0) << got.err;

@@ -36,6 +36,9 @@ void event_stream::start(const std::vector<model::log_record>& first, model::seq
       }
     });
     const std::lock_guard lock{mutex_};
+    if (done_) {
+      return;
+    }
     subscription_ = std::move(subscription);
     again_ = true; // events may have come between the first batch and the subscription
   }

@@ -100,8 +100,7 @@ void snapshot_builder::add_server(const model::server_record& server) {
   count_servers(server.status, 1);
   if (server.status == model::server_status::scheduling ||
       server.status == model::server_status::sched_fail) {
-    made_->oldest_pending =
-        std::min(made_->oldest_pending.value_or(server.created_at), server.created_at);
+    note_pending(server.created_at);
   }
   for (const auto& attached : server.attachments) {
     const auto& device = devices_[attached.device];
@@ -110,12 +109,17 @@ void snapshot_builder::add_server(const model::server_record& server) {
   }
 }
 
+void snapshot_builder::note_pending(model::timestamp created_at) {
+  made_->oldest_pending = std::min(made_->oldest_pending.value_or(created_at), created_at);
+}
+
 void snapshot_builder::count_servers(model::server_status status, std::int64_t count) {
   made_->servers[static_cast<std::size_t>(status)] += count;
 }
 
 void snapshot_builder::count_partitions() {
-  for (const auto& [id, host] : hosts_) {
+  for (const auto& entry : hosts_) {
+    const auto& host = entry.second;
     for (const auto& partition : host.partitions) {
       const bool is_free = std::ranges::all_of(partition.modules, [&](int module) {
         const auto found = host.module_is_free.find({partition.fabric, module});

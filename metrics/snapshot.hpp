@@ -69,13 +69,15 @@ struct cluster_snapshot {
 };
 
 /// Makes a snapshot from the records: first every host, then every device, then the servers.
-/// Servers without devices may be left out and only be counted with `count_servers`.
+/// Servers without devices may be left out and only be counted with `count_servers`; then the
+/// oldest of those that wait for a place is told with `note_pending`.
 class snapshot_builder {
 public:
   void add_host(const model::host_record& host, model::timestamp inventory_at);
   void add_device(const model::device_record& device);
   void add_server(const model::server_record& server);
   void count_servers(model::server_status status, std::int64_t count);
+  void note_pending(model::timestamp created_at);
   [[nodiscard]] std::shared_ptr<const cluster_snapshot>
   finish(model::timestamp taken, model::sequence_number sequence, model::leader_epoch epoch);
 

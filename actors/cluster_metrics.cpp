@@ -24,6 +24,11 @@ std::string gpus_label(std::int32_t devices) {
   }
 }
 
+bool is_pending(const model::server_record& server) {
+  return server.status == model::server_status::scheduling ||
+         server.status == model::server_status::sched_fail;
+}
+
 } // namespace
 
 using metrics::metric;
@@ -113,8 +118,32 @@ void cluster_metrics::looked(model::timestamp now, const control::cluster& core)
   for (std::size_t status = 0; status < with_devices.size(); ++status)
     builder.count_servers(static_cast<model::server_status>(status),
                           state.totals().servers[status] - with_devices[status]);
+  note_oldest_pending(builder, state);
   leader_.set(core.ready() ? 1 : 0);
   slot_.set(builder.finish(now, state.durable_sequence(), state.leader()));
+}
+
+void cluster_metrics::note_oldest_pending(metrics::snapshot_builder& builder,
+                                          const control::cluster_state& state) {
+  const auto& servers = state.totals().servers;
+  if (servers[static_cast<std::size_t>(model::server_status::scheduling)] +
+          servers[static_cast<std::size_t>(model::server_status::sched_fail)] ==
+      0) {
+    oldest_pending_.reset();
+    return;
+  }
+  // Servers begin to wait when they are created, so the oldest stays the oldest while it waits.
+  const auto* oldest = oldest_pending_ ? state.find_server(*oldest_pending_) : nullptr;
+  if (oldest == nullptr || !is_pending(oldest->record)) {
+    state.servers().walk(true, [&](const control::server_entry& entry) {
+      oldest = &entry;
+      return !is_pending(entry.record);
+    });
+  }
+  if (oldest != nullptr && is_pending(oldest->record)) {
+    oldest_pending_ = oldest->record.id;
+    builder.note_pending(oldest->record.created_at);
+  }
 }
 
 } // namespace berth::actors

@@ -3,9 +3,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/cluster_observer.hpp"
+#include "control/cluster_state.hpp"
 #include "metrics/registry.hpp"
 #include "metrics/snapshot.hpp"
 
@@ -27,6 +29,8 @@ public:
   void looked(model::timestamp now, const control::cluster& core) override;
 
 private:
+  void note_oldest_pending(metrics::snapshot_builder& builder, const control::cluster_state& state);
+
   metrics::registry& live_;
   metrics::snapshot_slot& slot_;
   note_log log_;
@@ -40,6 +44,7 @@ private:
   metrics::gauge leader_;
   std::map<std::string, metrics::counter> rejections_;
   std::map<std::string, metrics::histogram> waits_;
+  std::optional<model::server_id> oldest_pending_; ///< as of the last look
 };
 
 } // namespace berth::actors

@@ -52,9 +52,8 @@ std::vector<config_key<controller_config>> make_controller_keys() {
       {"listen_port_file", &c::listen_port_file, path(),
        "Where to write the bound port once the controller serves it; for a port that is 0"},
       {"token_file", &c::token_file, path(),
-       "Bearer tokens, one per line: role (admin or viewer), name, token. Unset: no "
-       "authentication, "
-       "on loopback only"},
+       "Bearer tokens, one per line: a role (admin or viewer), a space, the token. Unset: no "
+       "authentication, on loopback only"},
       {"tls.certificate", &c::tls_certificate, path(),
        "The controller's certificate chain (PEM), own certificate first"},
       {"tls.key", &c::tls_key, path(), "The certificate's private key (PEM)"},

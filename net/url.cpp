@@ -1,6 +1,6 @@
 #include "net/url.hpp"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 
 namespace berth::net {
@@ -19,6 +19,12 @@ int hex_value(char c) {
 bool unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';
+}
+
+/// Spaces and control characters, and what delimits a host in a URL or a header.
+bool not_in_a_host(char c) {
+  return c <= ' ' || c == 0x7f ||
+         std::string_view("[]/?#@\\\"<>").find(c) != std::string_view::npos;
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
@@ -136,6 +142,8 @@ result<host_port> parse_host_port(std::string_view text, std::optional<std::uint
   }
   if (host.empty())
     return bad("the host is empty");
+  if (std::any_of(host.begin(), host.end(), not_in_a_host))
+    return bad("the host holds a character that no host has");
   if (!port && !fallback)
     return bad("the port is missing");
   const auto number = port ? parse_port(*port) : fallback;

@@ -234,6 +234,32 @@ TEST_F(AsyncHttpClient, OverTls) {
     EXPECT_EQ(codes.take(), 200);
 }
 
+TEST_F(AsyncHttpClient, OverSeveralLanesWithAnswersFromElsewhere) {
+  io_pool lanes(3);
+  inbox<responder> waiting;
+  handlers.on_request = [&](request, responder reply) { waiting.put(std::move(reply)); };
+  auto made = http_server::listen(lanes, options, handlers);
+  ASSERT_TRUE(made) << made.error().message;
+  server = std::move(*made);
+  std::thread worker([&] {
+    for (int i = 0; i < 300; ++i)
+      waiting.take().send(response::with(200, "text/plain", "x"));
+  });
+  async_http_client_options o;
+  o.where = where();
+  o.connections = 7;
+  auto c = async_http_client::create(lanes, o);
+  ASSERT_TRUE(c) << c.error().message;
+  inbox<int> codes;
+  for (int i = 0; i < 300; ++i)
+    ASSERT_TRUE((*c)->submit({}, [&](result<response> a) { codes.put(a ? a->status : -1); }));
+  for (int i = 0; i < 300; ++i)
+    EXPECT_EQ(codes.take(), 200);
+  worker.join();
+  server->stop();
+  EXPECT_EQ(server->counters().connections, 0U);
+}
+
 TEST_F(AsyncHttpClient, IsBounded) {
   inbox<responder> held;
   options.stop_grace = 10ms;

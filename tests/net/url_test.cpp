@@ -40,8 +40,8 @@ TEST(Url, HostAndPort) {
   EXPECT_EQ(parse_host_port("a", 7), (host_port{"a", 7}));
   EXPECT_EQ(parse_host_port("::1", 7), (host_port{"::1", 7}));
   EXPECT_EQ(parse_host_port("[::1]", 7), (host_port{"::1", 7}));
-  for (const char* bad :
-       {"", ":80", "a", "a:", "a:x", "a:65536", "a:-1", "a:1x", "::1", "[::1", "[::1]x", "[]:1"})
+  for (const char* bad : {"", ":80", "a", "a:", "a:x", "a:65536", "a:-1", "a:1x", "::1", "[::1",
+                          "[::1]x", "[]:1", "a b:1", "a\r\nb:1", "u@h:1"})
     EXPECT_FALSE(parse_host_port(bad)) << bad;
   EXPECT_EQ(to_string(host_port{"::1", 1}), "[::1]:1");
 }

@@ -16,7 +16,8 @@ struct sqlite_options {
   std::uint64_t keep_events = 0;
   std::uint64_t max_bytes = 0; ///< the database file's bound; 0 = the disk's
   /// Pages (4 KiB) in the write-ahead log before they are carried over into the database file.
-  int checkpoint_pages = 4096;
+  /// Few keep every pause short; a checkpoint costs two syncs, whatever its size.
+  int checkpoint_pages = 256;
   std::string vfs; ///< SQLite's file layer by name; empty = the default one
 };
 

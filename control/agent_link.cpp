@@ -160,8 +160,11 @@ std::optional<model::link_frame<model::from_host>> agent_link::next_frame(model:
     return std::nullopt;
   }
   last_sent_at_ = now;
-  model::link_frame<model::from_host> frame{{incarnation_, leader_, ++last_sent_},
-                                            std::move(outbox_.front())};
+  // Made in place: g++ 12 warns falsely of uninitialised members when the frame is moved.
+  std::optional<model::link_frame<model::from_host>> frame;
+  frame.emplace();
+  frame->header = {incarnation_, leader_, ++last_sent_};
+  frame->message.swap(outbox_.front());
   outbox_.pop_front();
   return frame;
 }

@@ -180,8 +180,11 @@ std::optional<model::link_frame<model::to_host>> host_link::next_frame() {
   if (phase_ != phase::accepted || outbox_.empty()) {
     return std::nullopt;
   }
-  model::link_frame<model::to_host> frame{{incarnation_, config_.leader, ++last_sent_},
-                                          std::move(outbox_.front())};
+  // Made in place: g++ 12 warns falsely of uninitialised members when the frame is moved.
+  std::optional<model::link_frame<model::to_host>> frame;
+  frame.emplace();
+  frame->header = {incarnation_, config_.leader, ++last_sent_};
+  frame->message.swap(outbox_.front());
   outbox_.pop_front();
   return frame;
 }

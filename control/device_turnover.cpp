@@ -32,6 +32,8 @@ turnover::effects device_turnover::step(model::timestamp /*now*/, const turnover
     reported_ = seen;
     effects_.emplace_back(turnover::report{std::move(seen)});
   }
+  if (const auto* ended = std::get_if<turnover::use_ended>(&what))
+    effects_.emplace_back(turnover::confirm_end{ended->server});
   return std::exchange(effects_, {});
 }
 
@@ -188,6 +190,11 @@ void device_turnover::on(const turnover::use_requested& what) {
                  " at epoch " + std::to_string(what.epoch) + ": it is " +
                  std::string{model::to_string(state_)} + " at epoch " +
                  std::to_string(obeyed_.epoch) + (reason_.empty() ? "" : " (" + reason_ + ")")}});
+}
+
+void device_turnover::on(const turnover::use_found& what) {
+  if (!user_ && state_ != device_state::lost)
+    adopt(what.server);
 }
 
 void device_turnover::on(const turnover::use_ended& what) {

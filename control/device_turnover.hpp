@@ -61,6 +61,11 @@ struct use_requested {
   model::server_id server;
   model::device_epoch epoch = 0;
 };
+/// The backend was seen to run this server with the device, though nobody here had started it (a
+/// former life of the agent had). Nothing touches the device until use_ended.
+struct use_found {
+  model::server_id server;
+};
 /// The server does not run (any more).
 struct use_ended {
   model::server_id server;
@@ -75,8 +80,9 @@ struct timer_fired {
 /// An operator asks to try a quarantined device again.
 struct probe {};
 
-using event = std::variant<found, vanished, command, ownership_persisted, persist_failed,
-                           use_requested, use_ended, operation_finished, timer_fired, probe>;
+using event =
+    std::variant<found, vanished, command, ownership_persisted, persist_failed, use_requested,
+                 use_found, use_ended, operation_finished, timer_fired, probe>;
 
 // --- Effects
 
@@ -114,6 +120,11 @@ struct refuse_use {
   model::failure why;
   friend bool operator==(const refuse_use&, const refuse_use&) = default;
 };
+/// Answers every use_ended, after the report of what it changed.
+struct confirm_end {
+  model::server_id server;
+  friend bool operator==(const confirm_end&, const confirm_end&) = default;
+};
 /// A command was not obeyed (errc::stale_epoch); counted and logged by the shell.
 struct refuse_command {
   model::failure why;
@@ -121,7 +132,7 @@ struct refuse_command {
 };
 
 using effect = std::variant<persist_ownership, perform, arm_timer, report, grant_use, refuse_use,
-                            refuse_command>;
+                            confirm_end, refuse_command>;
 using effects = std::vector<effect>;
 
 } // namespace turnover
@@ -181,6 +192,7 @@ private:
   void on(const turnover::ownership_persisted& what);
   void on(const turnover::persist_failed& what);
   void on(const turnover::use_requested& what);
+  void on(const turnover::use_found& what);
   void on(const turnover::use_ended& what);
   void on(const turnover::operation_finished& what);
   void on(const turnover::timer_fired& what);

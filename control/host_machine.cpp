@@ -68,6 +68,34 @@ void host_machine::listed(const model::result<ops::operation_result>& outcome) {
     return scan_failed();
   listed_ = true;
   introduce(*servers);
+  for (const auto& delay : options_.relist_delays)
+    arm(own_timer::relist, delay);
+}
+
+/// Finds servers that nobody here has made, and tells the known ones what was seen of them.
+void host_machine::listed_again(const model::result<ops::operation_result>& outcome) {
+  const auto* servers = outcome ? std::get_if<ops::server_listing>(&*outcome) : nullptr;
+  if (servers == nullptr)
+    return;
+  std::map<model::server_id, ops::listed_server> seen;
+  for (const auto& one : *servers)
+    seen.emplace(one.server, one);
+  std::vector<model::server_id> known;
+  for (const auto& [id, entry] : servers_)
+    if (!entry.gone)
+      known.push_back(id);
+  for (const auto& id : known) {
+    const auto found = seen.find(id);
+    drive(id,
+          life::listed_again{found == seen.end() ? std::nullopt : std::optional{found->second}});
+  }
+  for (const auto& [id, one] : seen) {
+    if (lives(id))
+      continue;
+    drive(id, life::listed{one});
+    if (obeys_)
+      drive(id, life::unwanted{});
+  }
 }
 
 void host_machine::scan_failed() {
@@ -176,6 +204,7 @@ void host_machine::heard(const model::desired_state& what) {
 }
 
 void host_machine::obey(const model::desired_state& what) {
+  obeys_ = true;
   desired_leader_ = what.leader;
   if (generation_ != what.generation) {
     generation_ = what.generation;
@@ -273,9 +302,11 @@ void host_machine::route(const model::server_id& server, const life::effect& wha
   } else if (const auto* wish = std::get_if<life::request_use>(&what)) {
     tell_device(wish->device.device,
                 turnover::use_requested{.server = server, .epoch = wish->device.epoch});
+  } else if (const auto* use = std::get_if<life::find_use>(&what)) {
+    tell_device(use->device, turnover::use_found{server});
   } else if (const auto* end = std::get_if<life::end_use>(&what)) {
     if (const auto device = devices_.find(end->device); device != devices_.end())
-      device->second.use_ending = true;
+      ++device->second.ends_open;
     tell_device(end->device, turnover::use_ended{server});
   } else if (const auto* report = std::get_if<life::report>(&what)) {
     entry.observed = report->what;
@@ -304,7 +335,6 @@ void host_machine::on(const agent::device_said& what) {
   } else if (const auto* report = std::get_if<turnover::report>(&what.what)) {
     entry.observed = report->what;
     entry.known = true;
-    entry.use_ending = entry.use_ending && report->what.state == device_state::in_use;
     changed(entry.told);
     readiness_due_ = true;
   } else if (const auto* grant = std::get_if<turnover::grant_use>(&what.what)) {
@@ -314,6 +344,9 @@ void host_machine::on(const agent::device_said& what) {
     if (lives(refusal->server))
       drive(refusal->server,
             life::use_refused{.device = what.device, .reason = refusal->why.message});
+  } else if (std::holds_alternative<turnover::confirm_end>(what.what)) {
+    entry.ends_open = std::max(entry.ends_open - 1, 0);
+    readiness_due_ = true;
   } else if (const auto* refused = std::get_if<turnover::refuse_command>(&what.what)) {
     effects_.emplace_back(agent::refused{refused->why});
   }
@@ -333,7 +366,7 @@ life::devices_changed host_machine::readiness_of(const model::desired_server& se
       return {.how = life::readiness::failed,
               .reason = name + " is " + std::string{to_string(seen.state)} + ": " + seen.reason};
     const bool at_hand = seen.state == device_state::reserved || seen.state == device_state::in_use;
-    if (!known || !at_hand || seen.obeyed != one.epoch || found->second.use_ending)
+    if (!known || !at_hand || seen.obeyed != one.epoch || found->second.ends_open > 0)
       waiting = {.how = life::readiness::waiting,
                  .reason =
                      "waits for " + name + ", which is " + std::string{to_string(seen.state)}};
@@ -387,8 +420,10 @@ void host_machine::on(const agent::operation_finished& what) {
   if (const auto* mine = std::get_if<own>(&who)) {
     if (*mine == own::scan)
       scanned(what.outcome);
-    else
+    else if (*mine == own::listing)
       listed(what.outcome);
+    else
+      listed_again(what.outcome);
   } else if (const auto* device = std::get_if<of_device>(&who)) {
     tell_device(device->device,
                 turnover::operation_finished{.number = device->number, .outcome = what.outcome});
@@ -415,6 +450,8 @@ void host_machine::on(const agent::timer_fired& what) {
       drive(server->server, life::timer_fired{server->number});
   } else if (std::get<own_timer>(who) == own_timer::rescan) {
     scan();
+  } else if (std::get<own_timer>(who) == own_timer::relist) {
+    ask(own::listing_again, ops::list_servers{});
   } else {
     resend();
   }

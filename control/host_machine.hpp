@@ -42,7 +42,7 @@ using heard = model::to_host;
 /// A device's machine said something (all effects of a device except its timers and its disk).
 struct device_said {
   model::device_id device;
-  turnover::effect what; ///< perform, report, grant_use, refuse_use or refuse_command
+  turnover::effect what; ///< anything but persist_ownership and arm_timer
 };
 struct operation_finished {
   ticket number = 0;
@@ -102,6 +102,10 @@ struct host_options {
   std::size_t reports_in_flight_max = 4;     ///< unacknowledged; further changes are merged
   model::duration report_resend = std::chrono::seconds{5}; ///< an unacknowledged report, anew
   model::duration rescan_delay = std::chrono::seconds{10}; ///< after a scan or listing failed
+  /// The servers are listed again so long after the agent's start: what a former life of it had
+  /// asked of the hypervisor may have come true since.
+  std::vector<model::duration> relist_delays{std::chrono::seconds{10}, std::chrono::minutes{1},
+                                             std::chrono::minutes{10}};
 };
 
 /// The agent of one host: takes the controller's desired state, leads its servers' lives, routes
@@ -137,7 +141,7 @@ private:
     model::server_id server;
     life::operation_number number = 0;
   };
-  enum class own : std::uint8_t { scan, listing };
+  enum class own : std::uint8_t { scan, listing, listing_again };
   using asker = std::variant<own, of_device, of_server>;
   struct queued {
     asker who;
@@ -148,7 +152,7 @@ private:
     model::server_id server;
     life::timer_number number = 0;
   };
-  enum class own_timer : std::uint8_t { resend, rescan };
+  enum class own_timer : std::uint8_t { resend, rescan, relist };
   using timer_owner = std::variant<own_timer, server_timer>;
 
   /// Whether the controller knows the latest of a thing.
@@ -159,8 +163,8 @@ private:
   struct device_entry {
     bool present = false;
     model::observed_device observed;
-    bool known = false;      ///< it has reported in this life
-    bool use_ending = false; ///< told use_ended, has not reported another state since
+    bool known = false; ///< it has reported in this life
+    int ends_open = 0;  ///< use_ended told and not confirmed
     delivery told;
   };
   struct server_entry {
@@ -194,6 +198,7 @@ private:
   void listed(const model::result<model::host_operations::operation_result>& outcome);
   void introduce(const model::host_operations::server_listing& servers);
   void introduce_device(const model::device_info& facts, std::optional<model::server_id> held_by);
+  void listed_again(const model::result<model::host_operations::operation_result>& outcome);
   void scan_failed();
   void say_hello();
   void obey(const model::desired_state& what);
@@ -225,6 +230,7 @@ private:
   bool scanning_ = false;
   bool scan_again_ = false;
   bool inventory_due_ = false; ///< asked for by a probe, or changed
+  bool obeys_ = false;         ///< a desired state was seen in this life
   bool listed_ = false;        ///< the running servers have been listed in this life
   // Of the controller.
   bool link_up_ = false;

@@ -90,6 +90,16 @@ void server_life::on(const life::listed& what) {
     seen(what.what);
 }
 
+void server_life::on(const life::listed_again& what) {
+  const bool idle = outstanding_ == task::none && timer_use_ != timer_use::graceful &&
+                    timer_use_ != timer_use::retry && existence_ != existence::unknown;
+  const bool exists = existence_ == existence::defined;
+  const bool as_known =
+      what.what.has_value() == exists && (what.what && what.what->running) == running_;
+  if (idle && !as_known)
+    look_first();
+}
+
 void server_life::on(const life::devices_changed& what) {
   devices_ = what.how;
   devices_reason_ = what.reason;
@@ -218,12 +228,20 @@ void server_life::failed(task what, const model::failure& why) {
     force_next_ = true;
     return;
   case task::force_stop:
+    look_first();
     return retry_later(server_status::stopping, "not stopped yet: " + why.message);
-  case task::undefine:
+  case task::undefine: // perhaps it runs after all
+    look_first();
     return retry_later(server_status::deleting, "not removed yet: " + why.message);
   default:
     return;
   }
+}
+
+/// The backend is asked before anything else is done.
+void server_life::look_first() {
+  existence_ = existence::unknown;
+  doubtful_ = task::observe;
 }
 
 /// The backend's word on what exists and runs.
@@ -236,6 +254,9 @@ void server_life::seen(const std::optional<ops::listed_server>& what) {
   listed_devices_ = what ? what->devices : std::vector<model::device_id>{};
   std::sort(listed_devices_.begin(), listed_devices_.end());
   if (running_) {
+    for (const auto& device : listed_devices_)
+      if (!granted_.contains(device))
+        effects_.emplace_back(life::find_use{device});
     asked_.insert(listed_devices_.begin(), listed_devices_.end());
     granted_ = asked_;
     if (desired_)

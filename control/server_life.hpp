@@ -42,6 +42,11 @@ struct unwanted {};
 struct listed {
   std::optional<model::host_operations::listed_server> what;
 };
+/// The backend was listed again. Where that contradicts what is known, the life looks for itself:
+/// the listing may be older than the latest answer.
+struct listed_again {
+  std::optional<model::host_operations::listed_server> what;
+};
 struct devices_changed {
   readiness how = readiness::waiting;
   std::string reason; ///< what is waited for, or which device failed and why
@@ -65,8 +70,8 @@ struct exited {
   std::string reason;
 };
 
-using event = std::variant<wanted, unwanted, listed, devices_changed, use_granted, use_refused,
-                           operation_finished, timer_fired, exited>;
+using event = std::variant<wanted, unwanted, listed, listed_again, devices_changed, use_granted,
+                           use_refused, operation_finished, timer_fired, exited>;
 
 // --- Effects
 
@@ -85,6 +90,11 @@ struct request_use {
   model::attachment device;
   friend bool operator==(const request_use&, const request_use&) = default;
 };
+/// Tell the device that the server was seen to run with it.
+struct find_use {
+  model::device_id device;
+  friend bool operator==(const find_use&, const find_use&) = default;
+};
 /// Tell the device that the server does not run.
 struct end_use {
   model::device_id device;
@@ -99,7 +109,7 @@ struct gone {
   friend bool operator==(const gone&, const gone&) = default;
 };
 
-using effect = std::variant<perform, arm_timer, request_use, end_use, report, gone>;
+using effect = std::variant<perform, arm_timer, request_use, find_use, end_use, report, gone>;
 using effects = std::vector<effect>;
 
 } // namespace life
@@ -140,6 +150,7 @@ private:
   void on(const life::wanted& what);
   void on(const life::unwanted& what);
   void on(const life::listed& what);
+  void on(const life::listed_again& what);
   void on(const life::devices_changed& what);
   void on(const life::use_granted& what);
   void on(const life::use_refused& what);
@@ -154,6 +165,7 @@ private:
   void succeeded(task what, const model::host_operations::operation_result& outcome);
   void failed(task what, const model::failure& why);
   void seen(const std::optional<model::host_operations::listed_server>& what);
+  void look_first();
   void perform(task what);
   void give_up(model::server_status status, std::string reason);
   void release_devices();

@@ -112,8 +112,16 @@ private:
     function.class_code = *code;
     for (const auto& one : fields.items("bars", 6))
       function.bar_sizes.push_back(size(one));
-    function.driver = fields.text("driver", "");
+    function.driver = driver(fields);
     return function;
+  }
+
+  /// A driver's name becomes part of a path when the tree is written.
+  static std::string driver(const yaml_fields& fields) {
+    const auto name = fields.text("driver", "none");
+    if (!model::is_name(name, 64))
+      fields.refuse("driver", "`" + name + "` is no driver's name");
+    return name == "none" ? std::string{} : name;
   }
 
   model::vendor_device_id vendor_device(const yaml_fields& fields, const std::string& key) {
@@ -243,10 +251,8 @@ private:
     where.card = static_cast<std::size_t>(found - machine.cards.begin());
     if (fields.has("id"))
       where.id = id<model::device_id>(fields, "id");
-    if (fields.has("driver")) {
-      const auto driver = fields.text("driver");
-      where.driver = driver == "none" ? std::string{} : driver;
-    }
+    if (fields.has("driver"))
+      where.driver = driver(fields);
     where.boot_vga = fields.boolean("boot_vga", false);
     where.interface = fields.text("interface", "");
     if (!where.interface.empty() && !model::is_name(where.interface, 15))

@@ -26,7 +26,7 @@ struct device_shell {
       std::visit([this](auto& each) { on(each); }, effect);
   }
 
-  void on(const control::turnover::persist_ownership& what) {
+  void on(control::turnover::persist_ownership& what) {
     const device_actor me{self};
     const auto epoch = what.what.epoch;
     parts.keeper->keep({parts.id, what.what}, [me, epoch](model::result<void> kept) {
@@ -36,12 +36,13 @@ struct device_shell {
       caf::anon_send(me, pack(device_event{std::move(news)}));
     });
   }
-  void on(const control::turnover::arm_timer& what) {
+  void on(control::turnover::arm_timer& what) {
     self->delayed_send(self, what.after,
                        pack(device_event{control::turnover::timer_fired{what.number}}));
   }
   /// Everything else is the host's business.
   template <class Effect> void on(Effect& what) {
+    static_assert(!std::is_const_v<Effect>); // or it would win over the two above
     self->send(parts.host,
                pack(host_event{control::agent::device_said{parts.id, std::move(what)}}));
   }

@@ -88,6 +88,9 @@ struct host_shell {
   }
   void on_time() {
     armed.reset();
+    // The transport pings and closes a line that is dead: one that is open is a sign of life.
+    if (line)
+      link->heard(parts.clock());
     act(link->on_timer(parts.clock()));
     settle();
   }
@@ -148,10 +151,10 @@ struct host_shell {
                        pack(host_event{control::agent::timer_fired{what.number}}));
   }
   void carry_out(control::agent::send& what) {
-    if (auto* hello = std::get_if<model::link_hello>(&what.what))
-      link->connected(parts.clock(), std::move(hello->info));
-    else
-      (void)link->send(std::move(what.what)); // the full report after the welcome makes up for it
+    // Dropped before the welcome: the full report after it makes up for that.
+    if (!link->send(std::move(what.what)) && link->welcome())
+      act_on(control::agent_link::close{
+          {model::errc::busy, "too much waits to be sent to the controller"}});
   }
   void carry_out(const control::agent::refused& what) {
     ++parts.counters->commands_refused;
@@ -189,6 +192,7 @@ void host_shell::on(dial_done& news) {
   }
   line = std::move(*news.line);
   machine_knows_link = true;
+  link->connected(parts.clock());
   ++parts.counters->links_up;
   tell_machine(control::agent::link_up{});
 }

@@ -7,13 +7,15 @@ namespace berth::actors {
 
 namespace {
 
-/// What a command weighs at the gate.
+/// What a command weighs at the gate: one, and one more for every so many servers or devices.
 std::int64_t weight(const model::command& what) {
+  constexpr std::size_t things_per_unit = 64;
+  std::size_t things = 0;
   if (const auto* create = std::get_if<model::create_servers>(&what))
-    return std::max<std::int64_t>(1, static_cast<std::int64_t>(create->specs.size()));
+    things = create->specs.size();
   if (const auto* update = std::get_if<model::update_devices>(&what))
-    return std::max<std::int64_t>(1, static_cast<std::int64_t>(update->devices.size()));
-  return 1;
+    things = update->devices.size();
+  return static_cast<std::int64_t>(1 + things / things_per_unit);
 }
 
 tl::unexpected<model::failure> busy(const gate& at, std::string_view what) {

@@ -16,7 +16,7 @@ namespace berth::actors {
 
 /// Bounds of what the API may have under way in the cluster.
 struct port_limits {
-  std::int64_t commands_max = 65'536; ///< in servers: a batch of 1,000 counts as 1,000
+  std::int64_t commands_max = 16'384; ///< a batch of 1,000 servers counts as 16
   std::int64_t queries_max = 16'384;
 };
 

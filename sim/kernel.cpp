@@ -139,8 +139,10 @@ void kernel::run_for(model::duration span) {
 bool kernel::run_until(const std::function<bool()>& done, model::duration limit) {
   const auto end = now() + limit;
   while (!done()) {
-    if (!impl_->step(end))
+    if (!impl_->step(end)) {
+      impl_->set_time(end);
       return done();
+    }
   }
   return true;
 }

@@ -167,5 +167,135 @@ private:
   std::shared_ptr<actors::link_door> link_door_;
 };
 
+/// Takes in host links whose certificate names the host, refuses all others.
+class link_gate {
+public:
+  link_gate(const controller_config& config, std::shared_ptr<actors::link_door> links)
+      : links_(std::move(links)), policy_{config.hosts_fleet_certificates} {
+    limits_.frame_bytes_max = static_cast<std::size_t>(config.limits_frame_bytes);
+    limits_.queue_bytes_max = limits_.frame_bytes_max * 2;
+    limits_.idle_timeout = config.hosts_lease * 3;
+  }
+
+  void operator()(const net::request& asked, net::upgrader upgrader) const {
+    if (asked.path != actors::host_link_path)
+      return upgrader.refuse(net::response::with(404, "text/plain", "no such WebSocket\n"));
+    auto host = actors::authenticated_host(asked, policy_);
+    if (!host) {
+      spdlog::warn("a host link from {} is refused: {}", asked.connection->peer_address,
+                   host.error().message);
+      return upgrader.refuse(net::response::with(model::describe(host.error().code).http_status,
+                                                 "text/plain", host.error().message + "\n"));
+    }
+    actors::accept_host_link(links_, std::move(*host), std::move(upgrader), limits_);
+  }
+
+private:
+  std::shared_ptr<actors::link_door> links_;
+  actors::host_link_policy policy_;
+  net::websocket_limits limits_;
+};
+
+started<api::service_options> service_settings(const controller_config& config) {
+  const auto where = net::parse_host_port(config.listen);
+  if (!where)
+    return refuse(exit_code::usage, "listen: " + where.error().message);
+  api::service_options options;
+  options.http.address = where->host;
+  options.http.port = where->port;
+  options.http.body_bytes_max = static_cast<std::uint64_t>(config.limits_body_bytes);
+  options.http.connections_max = static_cast<std::size_t>(config.limits_connections);
+  if (!config.tls_certificate.empty()) {
+    options.http.tls =
+        net::server_tls{config.tls_certificate, config.tls_key, config.tls_client_ca};
+    // Loopback serves both, so that local tools need no certificates.
+    options.http.plain_allowed = api::listen_policy(where->host, false, false).has_value();
+  }
+  if (!config.token_file.empty()) {
+    auto loaded = api::authenticator::load(config.token_file);
+    if (!loaded)
+      return refuse(exit_code::usage, loaded.error().message);
+    options.auth = std::move(*loaded);
+  }
+  if (auto allowed =
+          api::listen_policy(where->host, options.http.tls.has_value(), options.auth.has_tokens());
+      !allowed)
+    return refuse(exit_code::usage, allowed.error().message);
+  options.name_seed = system_dice().next();
+  return options;
+}
+
+started<control::cluster_state> load_state(const controller_config& config,
+                                           const store::event_store& log) {
+  const auto begin = wall_clock();
+  auto loaded = actors::load_cluster(log);
+  if (!loaded)
+    return refuse(exit_code::store_refused, loaded.error().message);
+  spdlog::info("{}: {} events, {} servers, {} hosts; read in {:.3f} s",
+               config.store_kind == "memory" ? std::string{"memory store"} : config.store_path,
+               loaded->last_sequence(), loaded->servers().size(), loaded->hosts().size(),
+               std::chrono::duration<double>(wall_clock() - begin).count());
+  return std::move(*loaded);
+}
+
+started<exit_code> serve(const controller_config& config) {
+  auto log = open_log(config);
+  if (!log)
+    return tl::unexpected{std::move(log.error())};
+  auto loaded = load_state(config, *log->log);
+  if (!loaded)
+    return tl::unexpected{std::move(loaded.error())};
+  metrics::registry live{metrics::process::controller};
+  metrics::snapshot_slot slot;
+  controller_actors actors{config, std::move(*log), std::move(*loaded), live, slot};
+  auto options = service_settings(config);
+  if (!options)
+    return tl::unexpected{std::move(options.error())};
+  options->on_upgrade = link_gate{config, actors.links()};
+  net::io_pool pool{static_cast<unsigned>(config.threads_io)};
+  auto service = api::service::start({pool, actors.port(), live, slot}, std::move(*options));
+  if (!service)
+    return refuse(exit_code::cannot_listen, service.error().message);
+  const auto port = (*service)->port();
+  if (!config.listen_port_file.empty())
+    if (auto written = write_file(config.listen_port_file, std::to_string(port) + "\n"); !written)
+      return refuse(exit_code::usage, written.error().message);
+  spdlog::info("listening on port {}", port);
+
+  auto reason = wait_for_signal();
+  for (; reason == wake_reason::reload; reason = wait_for_signal()) {
+    if (const auto done = (*service)->reload_certificates(); done)
+      spdlog::info("certificates read anew");
+    else
+      spdlog::error("the certificates stay as they were: {}", done.error().message);
+  }
+  spdlog::info("stopping");
+  end_at_the_latest(seconds{10}, exit_code::stop_overdue);
+  (*service)->stop();
+  pool.stop();
+  return reason == wake_reason::died ? exit_code::died : exit_code::success;
+}
+
 } // namespace
 } // namespace berth::apps
+
+int main(int argc, char** argv) {
+  using namespace berth::apps;
+  block_signals();
+  const auto asked = read_controller_arguments(argc, argv);
+  if (!asked) {
+    std::fprintf(stderr, "berth-controller: %s\n", asked.error().message.c_str());
+    return static_cast<int>(exit_code::usage);
+  }
+  if (!asked->text.empty()) {
+    std::fputs(asked->text.c_str(), stdout);
+    return 0;
+  }
+  start_log("berth-controller", asked->config.log_level);
+  const auto ended = serve(asked->config);
+  if (!ended) {
+    spdlog::error(ended.error().message);
+    return static_cast<int>(ended.error().code);
+  }
+  return static_cast<int>(*ended);
+}

@@ -1,5 +1,6 @@
 #include "proto/wire_reader.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "proto/utf8.hpp"
@@ -50,7 +51,8 @@ void wire_reader::refuse_unknown() {
 
 std::string wire_reader::path_of(std::string_view field) const {
   std::string path;
-  for (const step& at : path_) {
+  for (std::size_t level = 0; level < std::min(depth_, path_.size()); ++level) {
+    const step& at = path_[level];
     path.append(path.empty() ? "" : ".").append(at.field);
     if (at.index != no_index)
       path.append("[").append(std::to_string(at.index)).append("]");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -113,16 +115,18 @@ public:
 private:
   static constexpr int no_index = -1;
   struct step {
-    std::string_view field;
-    int index;
+    std::string_view field{};
+    int index = no_index;
   };
 
   template <class Wire, class Model>
   void inside(std::string_view field, int index, const Wire& in, Model& out) {
-    path_.push_back({field, index});
+    if (depth_ < path_.size())
+      path_[depth_] = {field, index};
+    ++depth_;
     known(in);
     read(*this, in, out);
-    path_.pop_back();
+    --depth_;
   }
   void uuid(std::string_view field, const std::string& in, model::uuid& out);
   void check_text(std::string_view field, const std::string& in);
@@ -133,7 +137,8 @@ private:
 
   decode_rules rules_;
   std::string_view subject_;
-  std::vector<step> path_;
+  std::array<step, 16> path_; ///< deeper than the schema nests; not on the heap, for speed
+  std::size_t depth_ = 0;
   std::optional<model::failure> failure_;
 };
 

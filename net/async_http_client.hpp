@@ -28,7 +28,8 @@ public:
   ~async_http_client(); ///< stops
 
   /// Sends as soon as a connection is free. `done` comes exactly once, on an I/O thread; it may
-  /// submit more. False, and no callback, when `outstanding_max` is reached or it has stopped.
+  /// submit more. False, and no callback, when `outstanding_max` is reached or it has stopped. The
+  /// pool must not have stopped before.
   bool submit(client_request call, callback done);
 
   /// Requests accepted and not yet answered. Any thread.

@@ -83,16 +83,19 @@ private:
   responder answer_;
 };
 
-/// What the server calls. All of it on I/O threads: it must not block, wait or throw.
+/// What the server calls. All of it on I/O threads, with several of them concurrently: it must not
+/// block, wait or throw. A handler's captures must not own its own responders (a cycle).
 struct http_handlers {
   std::function<void(request, responder)> on_request;
   /// Without it every upgrade is refused with 404.
   std::function<void(request, upgrader)> on_upgrade;
-  /// Makes the answer for what the server itself refuses (400, 408, 413, 431, 500, 503); `message`
-  /// says what is wrong. Without it the answer is the message as text/plain.
+  /// Makes the answer for what the server itself refuses (400, 408, 413, 431, 500, 503, 504);
+  /// `message` says what is wrong. Without it the answer is the message as text/plain.
   std::function<response(int status, std::string message)> make_error;
 };
 
+/// Limits and addresses. A deadline is noticed within a quarter of the shortest one, at most 250 ms
+/// late.
 struct http_server_options {
   std::string address = "127.0.0.1"; ///< numeric
   std::uint16_t port = 0;            ///< 0: the kernel picks one; see http_server::port
@@ -109,8 +112,11 @@ struct http_server_options {
   std::chrono::milliseconds header_timeout{10'000};   ///< first to last byte of the head; 408
   std::chrono::milliseconds body_timeout{30'000};     ///< end of head to end of body; 408
   std::chrono::milliseconds idle_timeout{60'000};     ///< between requests; closed silently
-  std::chrono::milliseconds write_timeout{30'000};    ///< the client takes nothing of an answer
-  std::chrono::milliseconds stop_grace{1'000};        ///< stop(): for answers under way
+  /// A handler's time to answer (not to finish a stream); 504 beyond, and its late answer is
+  /// dropped.
+  std::chrono::milliseconds answer_timeout{120'000};
+  std::chrono::milliseconds write_timeout{30'000}; ///< the client takes nothing of an answer
+  std::chrono::milliseconds stop_grace{1'000};     ///< stop(): for answers under way
 };
 
 /// Counters for metrics. Each is exact; together they are no snapshot.

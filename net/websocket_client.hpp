@@ -39,8 +39,8 @@ private:
 };
 
 /// Connects outward, once: there is no reconnecting here, as the caller has the jitter and the
-/// clock. Exactly one of `handlers.on_open` and `on_failed` comes, on an I/O thread. Fails at once
-/// only when a TLS file is bad.
+/// clock. Exactly one of `handlers.on_open` and `on_failed` comes, on an I/O thread; none does when
+/// the pool has stopped already. Fails at once only when a TLS file is bad.
 [[nodiscard]] result<connect_handle> connect_websocket(io_pool& pool,
                                                        websocket_client_options options,
                                                        websocket_handlers handlers,

@@ -65,6 +65,10 @@ void http_session::enter(phase next) {
   case phase::body:
     phase_deadline_ = within(options.body_timeout);
     break;
+  case phase::answering:
+  case phase::upgrading:
+    phase_deadline_ = within(options.answer_timeout);
+    break;
   case phase::lingering:
     phase_deadline_ = within(milliseconds(1'000));
     break;
@@ -91,6 +95,12 @@ void http_session::on_deadline(steady::time_point now) {
   case phase::body:
     refuse(408, "the request body did not arrive in time");
     break;
+  case phase::answering:
+  case phase::upgrading:
+    ++turn_; // what the handler still sends is too late
+    upgrade_.reset();
+    write_answer(core_->make_error(504, "no answer in time; the request may still take effect"));
+    return next_request();
   default:
     return close();
   }

@@ -142,8 +142,9 @@ result<void> server_core::listen() {
   if (ec)
     return tl::unexpected(socket_error(ec, "cannot listen on " + where));
   using namespace std::chrono_literals;
-  const auto finest = std::min({options.handshake_timeout, options.header_timeout,
-                                options.body_timeout, options.idle_timeout, options.write_timeout});
+  const auto finest =
+      std::min({options.handshake_timeout, options.header_timeout, options.body_timeout,
+                options.answer_timeout, options.idle_timeout, options.write_timeout});
   for (const auto& each : lanes_)
     each->post([each = each.get(), finest] { each->require_granularity(finest / 4); });
   listening_ = true;

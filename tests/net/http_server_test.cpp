@@ -190,6 +190,27 @@ TEST_F(HttpServer, DroppedResponderAnswers500) {
   EXPECT_EQ(answer->status, 500);
 }
 
+TEST_F(HttpServer, HandlerThatTakesTooLongIsAnsweredFor) {
+  options.answer_timeout = 40ms;
+  inbox<responder> waiting;
+  handlers.on_request = [&](request asked, responder reply) {
+    if (asked.path == "/slow")
+      waiting.put(std::move(reply));
+    else
+      reply.send({});
+  };
+  start();
+  auto c = client();
+  const auto late = c.request({"GET", "/slow", {}, ""});
+  ASSERT_TRUE(late) << late.error().message;
+  EXPECT_EQ(late->status, 504);
+  waiting.take().send(response::with(200, "text/plain", "too late"));
+  const auto next = c.request({});
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_EQ(next->body, "");
+  EXPECT_EQ(server->counters().accepted_total, 1U);
+}
+
 TEST_F(HttpServer, AnswerAfterClientLeftIsHarmless) {
   options.stop_grace = 10ms;
   inbox<responder> waiting;

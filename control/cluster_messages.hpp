@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -128,6 +130,14 @@ struct answer_claim {
   model::result<std::optional<kept_answer>> what;
 };
 struct answer_remember {
+  answer_remember(ticket whom, model::result<void> how) : to(whom), what(std::move(how)) {}
+  // tl::expected<void> forgets that it moves without throwing; vectors of effects would copy.
+  answer_remember(const answer_remember&) = default;
+  answer_remember(answer_remember&&) noexcept = default;
+  answer_remember& operator=(const answer_remember&) = default;
+  answer_remember& operator=(answer_remember&&) noexcept = default;
+  ~answer_remember() = default;
+
   ticket to{};
   model::result<void> what;
 };
@@ -206,5 +216,6 @@ struct placement_settled {
 using effect = std::variant<answer_command, answer_query, answer_claim, answer_remember, want_plans,
                             want_forecast, publish, welcome_host, tell_host, close_link, note,
                             placement_settled>;
+static_assert(std::is_nothrow_move_constructible_v<effect>);
 
 } // namespace berth::control

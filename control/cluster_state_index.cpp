@@ -22,8 +22,11 @@ cluster_state::device_key key_of(const model::device_record& device) {
 
 void cluster_state::link_server(server_entry& entry) {
   const auto& record = entry.record;
-  server_names_.erase(record.spec.name); // the key must live in the record that it names
-  server_names_.emplace(record.spec.name, &entry);
+  // The key must live in the record that it names.
+  if (!server_names_.try_emplace(record.spec.name, &entry).second) {
+    server_names_.erase(record.spec.name);
+    server_names_.emplace(record.spec.name, &entry);
+  }
   servers_by_age_.insert(record.created, &entry);
   count_server(record, +1);
   if (record.host) {

@@ -16,6 +16,8 @@ namespace berth::api {
 /// calls right; commas are set here. Bytes that are not UTF-8 become U+FFFD.
 class json_writer {
 public:
+  static constexpr std::size_t key_max = 60;
+
   explicit json_writer(std::string& out) : out_(out) {}
 
   void begin_object() { open('{'); }
@@ -23,12 +25,19 @@ public:
   void begin_array() { open('['); }
   void end_array() { close(']'); }
 
-  /// `name` must need no escaping: it is a literal of this program.
+  /// `name` must need no escaping and fit key_max: it is a literal of this program.
   void key(std::string_view name) {
-    separate();
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
+    // One append instead of five: this is the writer's hottest line.
+    char buffer[key_max + 4];
+    char* at = buffer;
+    if (comma_) {
+      *at++ = ',';
+    }
+    *at++ = '"';
+    at += name.copy(at, key_max);
+    *at++ = '"';
+    *at++ = ':';
+    out_.append(buffer, static_cast<std::size_t>(at - buffer));
     comma_ = false;
   }
 

@@ -181,7 +181,7 @@ private:
         at += bar.wide ? 8 : 4;
       }
     }
-    static constexpr std::array<std::uint16_t, 5> port_types{0x0, 0x4, 0x5, 0x6, 0x7};
+    static constexpr std::array<unsigned, 5> port_types{0x0, 0x4, 0x5, 0x6, 0x7};
     set(0x40, 0x10, 2); // the PCI Express capability, the last
     set(0x42, 0x2U | port_types.at(static_cast<std::size_t>(one.kind)) << 4U, 2);
     const auto link = static_cast<std::uint64_t>(one.link.generation) |

@@ -1,5 +1,13 @@
 #include "hostbackend/simulated/simulated_backend.hpp"
 
+#include <malloc.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -166,6 +174,27 @@ TEST_F(SimulatedBackend, DestroyingItDropsWhatIsUnderWay) {
   }
   timer.run_all();
   EXPECT_FALSE(answered);
+}
+
+/// What glibc has handed out; 0 under a sanitizer's allocator.
+std::size_t bytes_in_use() {
+  return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+TEST(SimulatedHosts, AThousandOfEightGpusFitInAFewKibibytesEach) {
+  constexpr std::size_t hosts = 1000;
+  manual_timer timer;
+  const auto kind = load_machine(BERTH_SOURCE_DIR "/machines/dgx-a100.yaml").value();
+  const auto settings = std::make_shared<simulated_settings>();
+  const auto before = bytes_in_use();
+  std::vector<std::unique_ptr<simulated_backend>> fleet;
+  for (std::size_t i = 0; i < hosts; ++i)
+    fleet.push_back(std::make_unique<simulated_backend>(make_host("h" + std::to_string(i), kind),
+                                                        settings, timer, model::random{i}));
+  const auto each = (bytes_in_use() - before) / hosts;
+  RecordProperty("bytes_per_host", static_cast<int>(each));
+  std::printf("a simulated host of 8 GPUs takes %zu bytes\n", each);
+  EXPECT_LT(each, 4096U);
 }
 
 TEST(FaultPlan, IsReadFromYamlAndAppliesToItsHostOnly) {

@@ -79,29 +79,30 @@ finding supply_finding(const candidate& at, bool passes) {
   return {passes, capacity - count(supply.free), at.asked.described_count, capacity};
 }
 
-/// What the described requests are called: `A100 or H100`, `devices`.
-std::string wanted_name(const query& asked) {
-  std::string name;
-  for (const auto& wish : asked.described) {
-    for (const auto& selector : asked.request.devices[wish.requests.front()].alternatives) {
-      std::string one = selector.model;
-      if (one.empty() && selector.type) {
-        one = to_string(*selector.type);
-      }
-      if (one.empty() && selector.vendor_device) {
-        one = to_string(*selector.vendor_device);
-      }
-      if (one.empty()) {
-        one = selector.vendor.empty() ? "matching" : selector.vendor;
-      }
-      name += (name.empty() ? ""
-               : &selector == &asked.request.devices[wish.requests.front()].alternatives.front()
-                   ? " and "
-                   : " or ") +
-              one;
-    }
+std::string name_of(const model::device_selector& selector) {
+  if (!selector.model.empty()) {
+    return selector.model;
   }
-  return name;
+  if (selector.type) {
+    return std::string{to_string(*selector.type)};
+  }
+  if (selector.vendor_device) {
+    return to_string(*selector.vendor_device);
+  }
+  return selector.vendor.empty() ? "devices" : selector.vendor;
+}
+
+/// What the described requests are called: `A100 or H100 and T4`, `devices`.
+std::string wanted_name(const query& asked) {
+  std::string all;
+  for (const auto& wish : asked.described) {
+    std::string name;
+    for (const auto& selector : asked.request.devices[wish.requests.front()].alternatives) {
+      name += (name.empty() ? "" : " or ") + name_of(selector);
+    }
+    all += (all.empty() ? "" : " and ") + name;
+  }
+  return all;
 }
 
 std::string say_state(const device_entry& device) {

@@ -15,8 +15,8 @@ constexpr std::size_t suggestions_max = 8;
 /// Tries changes of a refused request, smallest first; keeps those that make it fit.
 class adviser {
 public:
-  adviser(const inventory& world, const model::placement_request& request, const options& how)
-      : world_(world), request_(request), how_(how) {}
+  adviser(const inventory& world, const model::placement_request& request)
+      : world_(world), request_(request) {}
 
   std::vector<model::suggestion> run(const model::refusal& why) {
     relax_topology();
@@ -40,14 +40,13 @@ private:
     if (found_.size() >= suggestions_max) {
       return true;
     }
-    const auto decided = plan(world_, changed, how_);
-    const auto* const where = std::get_if<model::placement>(&decided);
-    if (where == nullptr) {
-      return false;
+    const auto& inside = world_.internals();
+    const auto best = find_best(inside, resolve(inside, changed));
+    if (best) {
+      const auto& host = inside.hosts[best->host].record;
+      found_.push_back({text, host.id, host.name});
     }
-    const auto slot = world_.internals().find_host(where->host);
-    found_.push_back({text, where->host, world_.internals().hosts[*slot].record.name});
-    return true;
+    return best.has_value();
   }
 
   void relax_topology() {
@@ -182,14 +181,13 @@ private:
 
   const inventory& world_;
   const model::placement_request& request_;
-  const options& how_;
   std::vector<model::suggestion> found_;
 };
 
 } // namespace
 
 model::decision explain(const inventory& world, const model::placement_request& request,
-                        const options& how) {
+                        const options& /*how*/) {
   const auto& inside = world.internals();
   const query asked = resolve(inside, request);
   const auto best = find_best(inside, asked);
@@ -200,7 +198,7 @@ model::decision explain(const inventory& world, const model::placement_request& 
         explain_scores(inside, asked, best->host, best->ranked, best->chosen.devices.cost)};
   }
   model::refusal why = why_nowhere(inside, asked);
-  why.suggestions = adviser{world, request, how}.run(why);
+  why.suggestions = adviser{world, request}.run(why);
   return why;
 }
 

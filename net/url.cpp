@@ -55,6 +55,8 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
         return std::nullopt;
       out += static_cast<char>(high * 16 + low);
       i += 2;
+    } else if (text[i] == '\0') {
+      return std::nullopt;
     } else {
       out += plus_is_space && text[i] == '+' ? ' ' : text[i];
     }

@@ -12,7 +12,7 @@
 namespace berth::net {
 
 /// Undoes %XX in one component. With `plus_is_space`, '+' becomes a space (query strings).
-/// Nothing when an escape is malformed or decodes to NUL.
+/// Nothing when an escape is malformed, or for a NUL in whatever form.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text,
                                                         bool plus_is_space = false);
 

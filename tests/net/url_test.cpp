@@ -17,6 +17,7 @@ TEST(Url, PercentCoding) {
   EXPECT_EQ(percent_decode("a+b", true), "a b");
   for (const char* bad : {"%", "%2", "%zz", "%00"})
     EXPECT_EQ(percent_decode(bad), std::nullopt) << bad;
+  EXPECT_EQ(percent_decode(std::string_view("a\0b", 3)), std::nullopt);
   std::string all;
   for (int c = 1; c < 256; ++c)
     all += static_cast<char>(c);

@@ -281,6 +281,8 @@ response router::refusal(int status, std::string message) {
       return model::errc::internal;
     case 503:
       return model::errc::busy;
+    case 504:
+      return model::errc::outcome_unknown;
     default:
       return model::errc::invalid_argument;
     }

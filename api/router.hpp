@@ -42,7 +42,7 @@ public:
   void handle(request req, response_handler done);
 
   /// The answer for a request that never became one, in the place of a plain 400, 408, 413, 431,
-  /// 500 or 503.
+  /// 500, 503 or 504.
   [[nodiscard]] static response refusal(int status, std::string message);
 
   /// To be called every 15 seconds, and every 100 milliseconds.

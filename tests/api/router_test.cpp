@@ -254,8 +254,13 @@ TEST(Metrics, CountRequestsByRouteAndStatus) {
 }
 
 TEST(Router, RefusesWhatNeverBecameARequest) {
-  for (const auto& [given, status] :
-       {std::pair{400, 400}, {408, 408}, {413, 413}, {431, 413}, {500, 500}, {503, 429}}) {
+  for (const auto& [given, status] : {std::pair{400, 400},
+                                      {408, 408},
+                                      {413, 413},
+                                      {431, 413},
+                                      {500, 500},
+                                      {503, 429},
+                                      {504, 504}}) {
     const auto answer = router::refusal(given, "too slow");
     EXPECT_EQ(answer.status, status);
     EXPECT_EQ(find_json_fault(answer.body), std::nullopt);

@@ -120,7 +120,10 @@ model::result<server_record> cluster::machine::start_server(const server_entry& 
        server.status == server_status::deploying);
   if (!on_its_way) {
     const bool deploying = server.status == server_status::deploying;
-    request_power(server, power::on, server.restarts,
+    // A guest that went off by itself, or failed to start, is wanted on already: the host tries
+    // again only when it sees something new.
+    const auto restarts = server.restarts + (server.desired_power == power::on ? 1U : 0U);
+    request_power(server, power::on, restarts,
                   deploying ? server_status::deploying : server_status::starting);
   }
   return server;

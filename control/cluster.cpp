@@ -70,11 +70,6 @@ outcome cluster::machine::finish() {
   return done;
 }
 
-void cluster::machine::record(model::event what) {
-  out.events.push_back({state.last_sequence() + 1, now, std::move(what)});
-  state.apply(out.events.back(), cluster_state::durability::pending, updates);
-}
-
 void cluster::machine::answer(ticket to, model::result<model::reply> what) {
   const bool refused = !what.has_value();
   answer_command done{to, std::move(what)};
@@ -271,7 +266,7 @@ std::size_t cluster::creations_in_flight() const {
 std::optional<model::timestamp> cluster::oldest_creation() const {
   std::optional<model::timestamp> oldest;
   for (const auto& [id, planning] : machine_->plannings) {
-    oldest = oldest ? std::min(*oldest, planning.since) : planning.since;
+    oldest = oldest ? std::min(*oldest, planning->since) : planning->since;
   }
   return oldest;
 }

@@ -32,16 +32,19 @@ void cluster::machine::run(ticket from, model::create_servers& command) {
   made->remaining = count;
   for (std::size_t i = 0; i < count; ++i) {
     auto& spec = command.specs[i];
-    planning each{made, i, {}, {}, {}, 1, false, now};
+    auto each = std::make_unique<planning>();
+    each->of = made;
+    each->index = i;
+    each->since = now;
     if (auto admitted = admit(spec); !admitted) {
-      settle(each, tl::unexpected{std::move(admitted.error())});
+      settle(*each, tl::unexpected{std::move(admitted.error())});
       continue;
     }
     const auto high = dice.next();
-    each.server = {model::uuid::from_random(high, dice.next())};
-    each.request = to_placement_request(each.server, spec);
-    each.spec = std::move(spec);
-    names_in_flight.insert(each.spec.name);
+    each->server = {model::uuid::from_random(high, dice.next())};
+    each->request = to_placement_request(each->server, spec);
+    each->spec = std::move(spec);
+    names_in_flight.insert(each->spec.name);
     ask(std::move(each));
   }
 }
@@ -111,10 +114,10 @@ model::result<void> cluster::machine::admit_devices(const model::server_spec& sp
 
 // --- Asking
 
-void cluster::machine::ask(planning what) {
+void cluster::machine::ask(open_planning what) {
   const auto id = ++last_plan;
-  explaining += what.explain ? 1U : 0U;
-  wishes.push_back({plan_id{id}, what.request, what.attempt, what.explain});
+  explaining += what->explain ? 1U : 0U;
+  wishes.push_back({plan_id{id}, what->request, what->attempt, what->explain});
   plan_deadlines.emplace_back(now + config.plan_timeout, id);
   plannings.emplace(id, std::move(what));
 }
@@ -135,9 +138,9 @@ void cluster::machine::expire_plans() {
     if (late.empty()) {
       continue;
     }
-    explaining -= late.mapped().explain ? 1U : 0U;
-    abandon(id, late.mapped().server);
-    tell_note(note_kind::plan_lost, late.mapped().spec.name);
+    explaining -= late.mapped()->explain ? 1U : 0U;
+    abandon(id, late.mapped()->server);
+    tell_note(note_kind::plan_lost, late.mapped()->spec.name);
     take_plan(std::move(late.mapped()), fail(errc::deadline_exceeded, "no scheduler answered"));
   }
   while (!forecasts.empty() && forecasts.begin()->second.deadline <= now) {
@@ -151,8 +154,8 @@ void cluster::machine::fail_creations(const model::failure& why) {
   std::map<std::uint64_t, creation*> open; // by ticket: answered in one order
   std::vector<std::pair<std::uint64_t, model::server_id>> plans;
   for (auto& [id, asked] : plannings) {
-    open.emplace(static_cast<std::uint64_t>(asked.of->from), asked.of.get());
-    plans.emplace_back(id, asked.server);
+    open.emplace(static_cast<std::uint64_t>(asked->of->from), asked->of.get());
+    plans.emplace_back(id, asked->server);
   }
   for (const auto& [from, unfinished] : open) {
     emit(answer_command{unfinished->from, tl::unexpected{why}});
@@ -175,7 +178,7 @@ void cluster::machine::on(plans_made& made) {
     const auto id = static_cast<std::uint64_t>(each.id);
     auto found = plannings.extract(id);
     if (!found.empty()) {
-      explaining -= found.mapped().explain ? 1U : 0U;
+      explaining -= found.mapped()->explain ? 1U : 0U;
       take_plan(std::move(found.mapped()), std::move(each.decision));
       continue;
     }
@@ -195,23 +198,23 @@ void cluster::machine::on(plans_made& made) {
   }
 }
 
-void cluster::machine::take_plan(planning what, model::result<model::decision> decision) {
+void cluster::machine::take_plan(open_planning what, model::result<model::decision> decision) {
   if (!decision) {
-    if (what.attempt >= config.plan_attempts_max) {
-      settle(what, fail(errc::busy, "no scheduler answered in " + std::to_string(what.attempt) +
-                                        " attempts: try again"));
+    if (what->attempt >= config.plan_attempts_max) {
+      settle(*what, fail(errc::busy, "no scheduler answered in " + std::to_string(what->attempt) +
+                                         " attempts: try again"));
       return;
     }
-    ++what.attempt;
+    ++what->attempt;
     return ask(std::move(what));
   }
   if (auto* why = std::get_if<model::refusal>(&*decision)) {
     return refuse(std::move(what), std::move(*why));
   }
   const auto& where = std::get<model::placement>(*decision);
-  if (const auto broken = referee(what, where)) {
-    tell_note(note_kind::placement_conflict, what.spec.name, broken->miss.text);
-    revoke(what.server, where);
+  if (const auto broken = referee(*what, where)) {
+    tell_note(note_kind::placement_conflict, what->spec.name, broken->miss.text);
+    revoke(what->server, where);
     return ask_again(std::move(what), *broken);
   }
   place(std::move(what), where);
@@ -245,15 +248,15 @@ std::optional<model::rule_verdict> cluster::machine::referee(const planning& wha
   return scheduler::check(state.inventory(), what.request, where);
 }
 
-void cluster::machine::ask_again(planning what, const model::rule_verdict& broken) {
-  if (auto admitted = admit_devices(what.spec); !admitted) {
-    return settle(what, tl::unexpected{std::move(admitted.error())});
+void cluster::machine::ask_again(open_planning what, const model::rule_verdict& broken) {
+  if (auto admitted = admit_devices(what->spec); !admitted) {
+    return settle(*what, tl::unexpected{std::move(admitted.error())});
   }
-  if (what.attempt >= config.plan_attempts_max) {
-    what.explain = true; // no further explanation: the attempts are used up
+  if (what->attempt >= config.plan_attempts_max) {
+    what->explain = true; // no further explanation: the attempts are used up
     return refuse(std::move(what), {1, {broken}, {}});
   }
-  ++what.attempt;
+  ++what->attempt;
   ask(std::move(what));
 }
 
@@ -281,62 +284,62 @@ void cluster::machine::revoke(model::server_id server, const model::placement& w
 
 // --- Deciding
 
-void cluster::machine::place(planning what, const model::placement& where) {
+void cluster::machine::place(open_planning what, const model::placement& where) {
   model::server_record server;
-  server.id = what.server;
+  server.id = what->server;
   server.status = model::server_status::deploying;
-  server.desired_power = what.spec.auto_start ? model::power::on : model::power::off;
+  server.desired_power = what->spec.auto_start ? model::power::on : model::power::off;
   server.host = where.host;
   server.created_at = now;
   server.updated_at = now;
   server.attachments.reserve(where.devices.size());
   for (const auto& id : where.devices) {
     const auto& device = *state.find_device(id); // the referee has seen it
-    if (device.type == model::dev_type::gpu_vga && what.spec.os == "windows" &&
-        what.spec.boot != model::firmware::uefi) {
-      revoke(what.server, where);
-      return settle(what, fail(errc::invalid_argument,
-                               "the server would get " + name_of(device, state) +
-                                   " of type GPU-VGA, which a windows server takes only with uefi "
-                                   "firmware: set the firmware to uefi, or ask for GPU-HPC"));
+    if (device.type == model::dev_type::gpu_vga && what->spec.os == "windows" &&
+        what->spec.boot != model::firmware::uefi) {
+      revoke(what->server, where);
+      return settle(*what, fail(errc::invalid_argument,
+                                "the server would get " + name_of(device, state) +
+                                    " of type GPU-VGA, which a windows server takes only with uefi "
+                                    "firmware: set the firmware to uefi, or ask for GPU-HPC"));
     }
     server.attachments.push_back({id, next_epoch(device), device.type});
   }
-  server.spec = std::move(what.spec);
-  what.spec.name = server.spec.name; // settle() gives the name back
+  server.spec = std::move(what->spec);
+  what->spec.name = server.spec.name; // settle() gives the name back
   record(model::server_created{std::move(server)});
   mark_dirty(where.host);
   when_durable(placement_settled{
-      static_cast<std::int32_t>(where.devices.size()), what.attempt, true, {}, now - what.since});
-  settle(what, state.find_server(what.server)->record);
+      static_cast<std::int32_t>(where.devices.size()), what->attempt, true, {}, now - what->since});
+  settle(*what, state.find_server(what->server)->record);
 }
 
-void cluster::machine::refuse(planning what, model::refusal why) {
+void cluster::machine::refuse(open_planning what, model::refusal why) {
   // A device that was named may have gone to another server meanwhile: say that.
-  if (auto admitted = admit_devices(what.spec); !admitted) {
-    return settle(what, tl::unexpected{std::move(admitted.error())});
+  if (auto admitted = admit_devices(what->spec); !admitted) {
+    return settle(*what, tl::unexpected{std::move(admitted.error())});
   }
-  if (!what.explain && !what.spec.devices.empty() && explaining < config.explanations_max) {
-    what.explain = true;
+  if (!what->explain && !what->spec.devices.empty() && explaining < config.explanations_max) {
+    what->explain = true;
     return ask(std::move(what));
   }
-  const auto devices = static_cast<std::int32_t>(what.spec.devices.size());
-  when_durable(placement_settled{devices, what.attempt, false,
+  const auto devices = static_cast<std::int32_t>(what->spec.devices.size());
+  when_durable(placement_settled{devices, what->attempt, false,
                                  why.rules.empty() ? "no_hosts" : why.rules.front().rule,
-                                 now - what.since});
-  if (!what.of->keep_refused) {
-    return settle(what, tl::unexpected{does_not_fit(why)});
+                                 now - what->since});
+  if (!what->of->keep_refused) {
+    return settle(*what, tl::unexpected{does_not_fit(why)});
   }
   model::server_record server;
-  server.id = what.server;
-  server.spec = what.spec;
+  server.id = what->server;
+  server.spec = what->spec;
   server.status = model::server_status::sched_fail;
   server.status_reason = summary(why);
   server.why_refused = std::move(why);
   server.created_at = now;
   server.updated_at = now;
   record(model::server_created{std::move(server)});
-  settle(what, state.find_server(what.server)->record);
+  settle(*what, state.find_server(what->server)->record);
 }
 
 void cluster::machine::settle(planning& what, model::result<model::server_record> how) {

@@ -65,8 +65,9 @@ struct cluster::machine {
     bool explain = false;
     model::timestamp since{};
   };
+  using open_planning = std::unique_ptr<planning>; ///< handed from step to step of its way
   std::uint64_t last_plan = 0;
-  std::unordered_map<std::uint64_t, planning> plannings;
+  std::unordered_map<std::uint64_t, open_planning> plannings;
   std::deque<std::pair<model::timestamp, std::uint64_t>> plan_deadlines; ///< ascending
   std::map<std::uint64_t, model::server_id> abandoned; ///< plans that nobody waits for any more
   std::unordered_set<std::string> names_in_flight;
@@ -114,7 +115,13 @@ struct cluster::machine {
   // --- The frame of a step (cluster.cpp)
   void take(input& what);
   [[nodiscard]] outcome finish();
-  void record(model::event what);
+  template <class Event> void record(Event what) {
+    auto& next = out.events.emplace_back();
+    next.sequence = state.last_sequence() + 1;
+    next.at = now;
+    next.what = std::move(what);
+    state.apply(next, cluster_state::durability::pending, updates);
+  }
   void emit(effect what) { out.effects.push_back(std::move(what)); }
   void when_durable(effect what) { waiting.push_back(std::move(what)); }
   void answer(ticket to, model::result<model::reply> what);
@@ -143,11 +150,11 @@ struct cluster::machine {
   void on(forecast_made& made);
   [[nodiscard]] model::result<void> admit(const model::server_spec& spec) const;
   [[nodiscard]] model::result<void> admit_devices(const model::server_spec& spec) const;
-  void ask(planning what);
-  void take_plan(planning what, model::result<model::decision> decision);
-  void place(planning what, const model::placement& where);
-  void refuse(planning what, model::refusal why);
-  void ask_again(planning what, const model::rule_verdict& broken);
+  void ask(open_planning what);
+  void take_plan(open_planning what, model::result<model::decision> decision);
+  void place(open_planning what, const model::placement& where);
+  void refuse(open_planning what, model::refusal why);
+  void ask_again(open_planning what, const model::rule_verdict& broken);
   void settle(planning& what, model::result<model::server_record> how);
   [[nodiscard]] std::optional<model::rule_verdict> referee(const planning& what,
                                                            const model::placement& where) const;

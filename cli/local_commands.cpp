@@ -34,9 +34,7 @@ result<void> completion(session& s, const arguments& given) {
 
 /// What was made: what it is, and its two files.
 json files_of(const std::string& name, const net::certificate_files& files) {
-  return {{"name", name},
-          {"certificate", files.certificate.string()},
-          {"key", files.key.string()}};
+  return {{"name", name}, {"certificate", files.certificate.string()}, {"key", files.key.string()}};
 }
 
 result<std::chrono::days> days_of(const arguments& given, std::int64_t otherwise) {
@@ -131,21 +129,28 @@ std::vector<command_spec> local_commands() {
        {{.name = "SHELL", .help = "bash, zsh or fish"}},
        completion,
        "For this shell: source <(berthctl completion bash)\n"},
-      {"pki-init", group, "Make a private certificate authority and certificates",
+      {"pki-init",
+       group,
+       "Make a private certificate authority and certificates",
        {a_list("host", "NAME", "make a certificate for this host, too"),
-        a_list("name", "NAME", "a DNS name or address under which the controller is reached, "
-                               "besides localhost, 127.0.0.1 and ::1"),
+        a_list("name", "NAME",
+               "a DNS name or address under which the controller is reached, "
+               "besides localhost, 127.0.0.1 and ::1"),
         a_value("days", "N", "the authority is valid for so long (3650)")},
-       {directory()}, pki_init,
-       "It makes DIR/ca.crt, DIR/controller.crt and one DIR/NAME.crt per host, each with its .key.\n"
+       {directory()},
+       pki_init,
+       "It makes DIR/ca.crt, DIR/controller.crt and one DIR/NAME.crt per host, each with its "
+       ".key.\n"
        "The authority's key, DIR/ca.key, signs for every host: keep it off the hosts.\n"},
-      {"pki-issue", group, "Issue one more certificate",
+      {"pki-issue",
+       group,
+       "Issue one more certificate",
        {a_choice("role", {"controller", "host", "client"}, "what it is for (host)"),
-        a_list("name", "NAME", "a DNS name or address under which it is reached; a controller has "
-                               "localhost, 127.0.0.1 and ::1 besides"),
+        a_list("name", "NAME",
+               "a DNS name or address under which it is reached; a controller has "
+               "localhost, 127.0.0.1 and ::1 besides"),
         a_value("days", "N", "valid for so long (825)")},
-       {directory(),
-        {.name = "NAME", .help = "the host's name, or the name of the files"}},
+       {directory(), {.name = "NAME", .help = "the host's name, or the name of the files"}},
        pki_issue},
       {"version", group, "Print the version", {}, {}, version},
   };

@@ -198,7 +198,8 @@ void session::note(std::string_view text) {
 void session::explain(const fault& problem) {
   note(printable(problem.message));
   for (const auto& [key, value] : problem.details)
-    parts_.err << fmt::format("  {}: {}\n", key, printable(value));
+    if (!value.empty())
+      parts_.err << fmt::format("  {}: {}\n", key, printable(value));
   if (!problem.remedy.empty())
     parts_.err << fmt::format("  what to do: {}\n", problem.remedy);
   parts_.err << problem.more << std::flush;

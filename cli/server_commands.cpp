@@ -67,18 +67,14 @@ result<void> act_and_wait(session& s, const arguments& given, const std::string&
   const auto deadline = deadline_of(given);
   if (!deadline)
     return tl::unexpected{deadline.error()};
-  std::vector<watched_server> watched;
-  const auto asked = for_each_named(s, given, plain_columns, [&](const std::string& id) {
-    auto answer = act(id);
-    if (answer)
-      watched.push_back({text_of(*answer, "id"), text_of(*answer, "name")});
-    return answer;
-  });
-  if (!given.has("wait") || watched.empty())
-    return asked;
-  if (auto ended = wait_for_servers(s, std::move(watched), goal, *deadline); !ended)
-    return ended;
-  return asked;
+  auto items = collect_named(given, act);
+  if (!items)
+    return tl::unexpected{items.error()};
+  result<void> ended;
+  if (given.has("wait"))
+    ended = follow_servers(s, *items, goal, *deadline);
+  auto shown = finish_batch(s, *items, plain_columns);
+  return ended ? shown : ended;
 }
 
 result<void> remove(session& s, const arguments& given) {

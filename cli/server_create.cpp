@@ -8,7 +8,6 @@
 #include "cli/amounts.hpp"
 #include "cli/device_argument.hpp"
 #include "cli/verbs.hpp"
-#include "cli/wait.hpp"
 #include "model/ids.hpp"
 
 namespace berth::cli {
@@ -127,38 +126,6 @@ std::string name_of(session& s, const arguments& given) {
   return words.empty() ? std::string{} : words.front();
 }
 
-/// What became of one created server: nothing to say, or why it failed.
-std::optional<fault> failure_of(const json& server) {
-  if (text_of(server, "status").ends_with("_fail"))
-    return refused_server(server);
-  return std::nullopt;
-}
-
-result<void> finish_creation(session& s, const arguments& given,
-                             const std::vector<batch_item>& items) {
-  bool failed = false;
-  std::vector<watched_server> watched;
-  for (const auto& [id, answer] : items) {
-    if (!answer)
-      continue;
-    if (const auto failure = failure_of(*answer)) {
-      s.explain(*failure);
-      failed = true;
-    } else {
-      watched.push_back({text_of(*answer, "id"), text_of(*answer, "name")});
-    }
-  }
-  const auto deadline = deadline_of(given);
-  if (!deadline)
-    return tl::unexpected{deadline.error()};
-  if (given.has("wait") && !watched.empty()) {
-    const auto goal = given.has("auto-start") ? "running" : "ready";
-    if (auto ended = wait_for_servers(s, std::move(watched), goal, *deadline); !ended)
-      return ended;
-  }
-  return failed ? told() : result<void>{};
-}
-
 std::vector<batch_item> items_of(const json& answer) {
   std::vector<batch_item> out;
   for (const auto& item : at(answer, "items")) {
@@ -184,7 +151,8 @@ result<void> dry_run(session& s, json spec, std::int64_t count) {
 }
 
 result<void> create(session& s, const arguments& given) {
-  if (const auto deadline = deadline_of(given); !deadline)
+  const auto deadline = deadline_of(given);
+  if (!deadline)
     return tl::unexpected{deadline.error()};
   const auto count = count_of(given);
   if (!count)
@@ -202,13 +170,21 @@ result<void> create(session& s, const arguments& given) {
   const auto answer = s.api().post(target{"/v1/servers"}, *spec);
   if (!answer)
     return tl::unexpected{answer.error()};
-  const auto items =
+  auto items =
       *count > 1 ? items_of(*answer) : std::vector<batch_item>{{text_of(*answer, "id"), *answer}};
-  const auto shown =
-      finish_batch(s, items, {"id", "name", "status", "host", "vcpus", "memory_mib"});
-  if (auto ended = finish_creation(s, given, items); !ended)
+  std::vector<fault> refused;
+  for (const auto& item : items)
+    if (item.answer && text_of(*item.answer, "status").ends_with("_fail"))
+      refused.push_back(refused_server(*item.answer));
+  result<void> ended;
+  if (given.has("wait"))
+    ended = follow_servers(s, items, given.has("auto-start") ? "running" : "ready", *deadline);
+  auto shown = finish_batch(s, items, {"id", "name", "status", "host", "vcpus", "memory_mib"});
+  for (const auto& problem : refused)
+    s.explain(problem);
+  if (!ended)
     return ended;
-  return shown;
+  return refused.empty() ? shown : told();
 }
 
 result<void> forecast(session& s, const arguments& given) {

@@ -190,9 +190,8 @@ result<void> finish_batch(session& s, const std::vector<batch_item>& items,
   return bad.rows.empty() ? result<void>{} : told(worst);
 }
 
-result<void> for_each_named(session& s, const arguments& given,
-                            const std::vector<std::string>& columns,
-                            const std::function<result<json>(const std::string&)>& act) {
+result<std::vector<batch_item>>
+collect_named(const arguments& given, const std::function<result<json>(const std::string&)>& act) {
   std::vector<batch_item> items;
   for (const auto& id : given.positionals()) {
     items.push_back({id, act(id)});
@@ -201,7 +200,14 @@ result<void> for_each_named(session& s, const arguments& given,
         !answer && answer.error().code == exit_code::unreachable)
       return tl::unexpected{answer.error()};
   }
-  return finish_batch(s, items, columns);
+  return items;
+}
+
+result<void> for_each_named(session& s, const arguments& given,
+                            const std::vector<std::string>& columns,
+                            const std::function<result<json>(const std::string&)>& act) {
+  const auto items = collect_named(given, act);
+  return items ? finish_batch(s, *items, columns) : result<void>{tl::unexpected{items.error()}};
 }
 
 } // namespace berth::cli

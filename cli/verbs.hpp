@@ -64,8 +64,16 @@ struct batch_item {
   std::string id;
   result<json> answer;
 };
+/// The items of servers, brought up to date by following them to `goal`, see wait_for_servers;
+/// those that failed before are left alone.
+[[nodiscard]] result<void> follow_servers(session& s, std::vector<batch_item>& items,
+                                          const std::string& goal, pacer::duration deadline);
 [[nodiscard]] result<void> finish_batch(session& s, const std::vector<batch_item>& items,
                                         const std::vector<std::string>& columns);
+/// Does `act` to every positional argument, in order; a fault only if there is no controller.
+[[nodiscard]] result<std::vector<batch_item>>
+collect_named(const arguments& given, const std::function<result<json>(const std::string&)>& act);
+/// collect_named, then finish_batch.
 [[nodiscard]] result<void>
 for_each_named(session& s, const arguments& given, const std::vector<std::string>& columns,
                const std::function<result<json>(const std::string&)>& act);

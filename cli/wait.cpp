@@ -145,4 +145,23 @@ result<void> wait_for_servers(session& s, std::vector<watched_server> servers,
   return watch.failed() ? told() : result<void>{};
 }
 
+result<void> follow_servers(session& s, std::vector<batch_item>& items, const std::string& goal,
+                            pacer::duration deadline) {
+  std::vector<watched_server> watched;
+  std::vector<batch_item*> followed;
+  for (auto& item : items)
+    if (item.answer && !text_of(*item.answer, "status").ends_with("_fail")) {
+      watched.push_back({text_of(*item.answer, "id"), text_of(*item.answer, "name")});
+      followed.push_back(&item);
+    }
+  if (watched.empty())
+    return {};
+  auto ended = wait_for_servers(s, std::move(watched), goal, deadline);
+  if (goal != "deleted")
+    for (auto* item : followed)
+      if (auto now = s.api().get(target{"/v1/servers"}.segment(text_of(*item->answer, "id"))))
+        item->answer = std::move(now);
+  return ended;
+}
+
 } // namespace berth::cli

@@ -110,6 +110,8 @@ TEST(ServerWait, FollowsToTheEndOneLinePerChange) {
   EXPECT_EQ(got.status, 0);
   EXPECT_EQ(got.err, "server web: deploying\nserver web: ready\nserver web: starting\n"
                      "server: running\n");
+  EXPECT_THAT(got.out, HasSubstr("| running "));
+  EXPECT_THAT(got.out, ::testing::Not(HasSubstr("deploying")));
 }
 
 TEST(ServerWait, OverwritesItsLineOnATerminal) {

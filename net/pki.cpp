@@ -219,9 +219,11 @@ result<certificate_files> create_authority(const std::filesystem::path& dir,
   return write_pair(dir, "ca", cert, key.get());
 }
 
-result<certificate_files> issue(const std::filesystem::path& dir, const std::string& name,
+result<certificate_files> issue(const std::filesystem::path& dir, const std::string& whom,
                                 const std::vector<std::string>& names, certificate_role role,
                                 std::chrono::days validity) {
+  const bool fleet = role == certificate_role::host && whom == "*";
+  const std::string name = fleet ? "fleet" : whom;
   if (!is_file_name(name) || name == "ca")
     return fail(errc::bad_argument, "\"" + name +
                                         "\" cannot name a certificate: expected 1 to 64 letters, "
@@ -236,7 +238,7 @@ result<certificate_files> issue(const std::filesystem::path& dir, const std::str
   });
   if (!ca_key)
     return tl::unexpected(ca_key.error());
-  const auto san = alternative_names(name, names, role);
+  const auto san = alternative_names(whom, names, role);
   if (!san)
     return tl::unexpected(san.error());
   const key_ptr key(EVP_EC_gen("P-256"));

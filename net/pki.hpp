@@ -42,7 +42,8 @@ create_authority(const std::filesystem::path& dir,
 
 /// Issues a certificate for `name`, signed by the authority in `dir`. Each of `names` becomes an IP
 /// name when it is a numeric address, else a DNS name. `name` may hold letters, digits, '.', '_'
-/// and '-', as it becomes a file name.
+/// and '-', as it becomes a file name. A host named `*` speaks for every host, where the controller
+/// accepts that (fleets of simulated hosts); its files are called `fleet`.
 [[nodiscard]] result<certificate_files> issue(const std::filesystem::path& dir,
                                               const std::string& name,
                                               const std::vector<std::string>& names,

@@ -69,9 +69,7 @@ struct fleet_auditor::state {
     else if (const auto* reset = std::get_if<operations::reset_device>(&what)) {
       touched(host, reset->device, "reset");
       used.erase(reset->device);
-    } else if (const auto* bind = std::get_if<operations::bind_device>(&what))
-      touched(host, bind->device, "bound");
-    else if (const auto* unbind = std::get_if<operations::unbind_device>(&what))
+    } else if (const auto* unbind = std::get_if<operations::unbind_device>(&what))
       touched(host, unbind->device, "unbound");
   }
 

@@ -31,6 +31,7 @@ struct frame_came {
 };
 struct line_ended {
   std::uint64_t dial = 0;
+  std::string reason;
 };
 struct machine_news {
   control::agent::event what;
@@ -68,6 +69,7 @@ struct host_shell {
   std::shared_ptr<agent_line> line; ///< null while not connected
   std::uint64_t dial = 0;           ///< the newest attempt; news of others are old
   bool machine_knows_link = false;
+  std::string trouble; ///< with the link, as told last; empty while it is up
   std::optional<model::timestamp> armed;
 
   ~host_shell() {
@@ -117,12 +119,22 @@ struct host_shell {
   void on(const line_ended& news);
   void on(const machine_news& news) { tell_machine(news.what); }
   void lose_line();
+  void tell_trouble(const std::string& what) {
+    if (what != trouble && parts.on_link)
+      parts.on_link(&what);
+    trouble = what;
+  }
   void act(std::vector<control::agent_link::action> actions) {
     for (auto& each : actions)
       std::visit([this](auto& what) { act_on(what); }, each);
   }
   void act_on(const control::agent_link::connect&);
-  void act_on(control::agent_link::welcomed& what) { tell_machine(model::to_host{what.message}); }
+  void act_on(control::agent_link::welcomed& what) {
+    trouble.clear();
+    if (parts.on_link)
+      parts.on_link(nullptr);
+    tell_machine(model::to_host{what.message});
+  }
   void act_on(control::agent_link::told& what) { tell_machine(std::move(what.message)); }
   void act_on(const control::agent_link::dropped&) { ++parts.counters->frames_dropped; }
   void act_on(const control::agent_link::close& what);
@@ -172,7 +184,9 @@ void host_shell::act_on(const control::agent_link::connect&) {
     if (auto admitted = door.try_acquire())
       to->push(frame_came{number, std::move(frame), std::move(*admitted)});
   };
-  listener.on_closed = [to = box, number](const std::string&) { to->push(line_ended{number}); };
+  listener.on_closed = [to = box, number](std::string reason) {
+    to->push(line_ended{number, std::move(reason)});
+  };
   parts.dialer->dial(parts.name, std::move(listener),
                      [to = box, number](model::result<std::shared_ptr<agent_line>> opened) {
                        to->push(dial_done{number, std::move(opened)});
@@ -187,6 +201,7 @@ void host_shell::on(dial_done& news) {
   }
   if (!news.line) {
     ++parts.counters->dials_failed;
+    tell_trouble(news.line.error().message);
     link->disconnected(parts.clock());
     return;
   }
@@ -209,6 +224,7 @@ void host_shell::on(const line_ended& news) {
   if (news.dial != dial || !line)
     return;
   link->disconnected(parts.clock());
+  tell_trouble(news.reason);
   lose_line();
 }
 
@@ -216,6 +232,7 @@ void host_shell::act_on(const control::agent_link::close& what) {
   ++dial; // whatever still comes from that line is old
   if (line)
     line->close(what.why.message);
+  tell_trouble(what.why.message);
   lose_line();
 }
 

@@ -43,6 +43,9 @@ struct host_parts {
   std::int64_t frames_max = 64; ///< received and not yet handled; beyond it the line is closed
   std::shared_ptr<agent_counters> counters;
   std::function<void(const model::failure&)> on_refused; ///< for a log; may be empty
+  /// Told when the link comes up (nullptr), goes down, or why it cannot be made (each reason once
+  /// until it is up again); for a log, may be empty.
+  std::function<void(const std::string* trouble)> on_link;
 };
 
 /// Starts the agent of one host, which dials at once. An exit message ends it with its devices.

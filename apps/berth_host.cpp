@@ -86,6 +86,12 @@ public:
     parts.on_refused = [name = machine.name](const model::failure& why) {
       spdlog::info("{}: not obeyed: {}", name, why.message);
     };
+    parts.on_link = [name = machine.name](const std::string* trouble) {
+      if (trouble != nullptr)
+        spdlog::warn("{}: no link to the controller: {}", name, *trouble);
+      else
+        spdlog::info("{}: linked to the controller", name);
+    };
     auto host = actors::spawn_host(system_, std::move(parts));
     host->attach_functor([stopping = stopping_](const caf::error&) {
       if (!*stopping)

@@ -1,6 +1,8 @@
 #include "actors/cluster_actor.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -141,7 +143,13 @@ void cluster_shell::settle() {
 void cluster_shell::commit() {
   if (in_flight || unsent.empty())
     return;
-  in_flight = std::make_shared<const std::vector<model::log_record>>(std::exchange(unsent, {}));
+  auto batch = std::exchange(unsent, {});
+  if (batch.size() > parts.batch_events_max) {
+    const auto rest = batch.begin() + static_cast<std::ptrdiff_t>(parts.batch_events_max);
+    unsent.assign(std::make_move_iterator(rest), std::make_move_iterator(batch.end()));
+    batch.erase(rest, batch.end());
+  }
+  in_flight = std::make_shared<const std::vector<model::log_record>>(std::move(batch));
   // No timeout: there is one append in flight, and what a slow disk has done with it must be known
   // before anything else is written. While it waits, the gates fill and requests are answered busy.
   self->request(parts.writer, caf::infinite, pack(append_batch{in_flight}))

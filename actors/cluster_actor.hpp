@@ -28,6 +28,7 @@ struct cluster_parts {
   std::shared_ptr<std::atomic<bool>> ready;
   store_writer_actor writer;
   std::vector<scheduler_actor> schedulers; ///< at least one; requests are dealt out in turn
+  std::size_t batch_events_max = 4096;     ///< in one append; the rest waits for the next
   model::duration snapshot_interval = std::chrono::seconds{1};
 };
 

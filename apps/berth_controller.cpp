@@ -107,6 +107,7 @@ public:
     parts.door = door_;
     parts.feed = feed_;
     parts.observer = observer_;
+    parts.batch_events_max = static_cast<std::size_t>(config.store_batch_events);
     parts.ready = ready_;
     parts.writer =
         actors::spawn_store_writer(system_, std::move(store.log), writer_settings(config, reader));

@@ -68,6 +68,7 @@ protected:
     parts.ready = std::make_shared<std::atomic<bool>>(false);
     parts.writer = spawn_store_writer(system, std::make_unique<lent_store>(log_), writing);
     parts.schedulers = {spawn_scheduler(system, {})};
+    parts.batch_events_max = 64; // so that some tests need several appends
     port_ = std::make_unique<live_cluster_port>(
         live_cluster_port::parts{parts.door, parts.feed, nullptr, parts.ready}, limits);
     cluster_ = spawn_cluster(system, parts, load_cluster(log_).value());

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""A real Prometheus scrapes a live controller and its hosts; every query of the dashboard and of the alerts runs on it.
+"""A real Prometheus scrapes a live controller and its hosts; every query of the dashboard and of the alerts runs on it,
+and promtool checks what each of them exposes.
 
 usage: prometheus_test.py BINARIES SOURCE
-Exit code 77 = skipped (no prometheus installed).
+Exit code 77 = skipped (no prometheus and promtool installed).
 """
 import json
 import math
@@ -78,6 +79,15 @@ def alert_queries(source):
             yield rule["alert"], rule["expr"]
 
 
+def check_exposition(cluster):
+    """promtool finds no fault in what the controller and every host really answer."""
+    for name, port in {"controller": cluster.port, **cluster.host_metrics}.items():
+        text = cluster.get_text("/metrics", port)
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+        found = (checked.stdout + checked.stderr).strip()
+        assert checked.returncode == 0 and not found, f"{name}'s /metrics: {found}"
+
+
 def make_history(cluster):
     """Something for every panel to show: servers that run, one that is refused, a device in turnover."""
     status, server = cluster.request("POST", "/v1/servers", {
@@ -111,8 +121,8 @@ def check_panels(prometheus, source):
 
 def main():
     binaries, source = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    if not shutil.which("prometheus"):
-        print("skipped: prometheus is not installed")
+    if not (shutil.which("prometheus") and shutil.which("promtool")):
+        print("skipped: prometheus and promtool are not installed")
         return SKIPPED
     with LiveCluster(binaries, source, HOSTS) as cluster:
         eventually("all devices free", lambda: cluster.get("/v1/usage")["devices_free"] == DEVICES)
@@ -125,13 +135,14 @@ def main():
             eventually("Prometheus sees five allocated devices",
                        lambda: prometheus.value("sum(berth_device_allocated)") == 5)
             check_panels(prometheus, source)
+            check_exposition(cluster)
             for name, expression in alert_queries(source):
                 firing = prometheus.query(expression)
                 assert not firing, f"{name} is active on a healthy cluster: {firing}"
             cluster.kill("dgx")
             eventually("a dead agent shows as an offline host",
                        lambda: prometheus.value('berth_hosts{state="offline"}') == 1, 30)
-    print("prometheus_test: every panel filled, every alert quiet, a dead agent visible")
+    print("prometheus_test: every panel filled, every alert quiet, every exposition clean, a dead agent visible")
     return 0
 
 

@@ -62,21 +62,26 @@ private:
                                                  [](const auto& one) { return !one.id.is_nil(); });
     if (fixed && !fixed_.insert(kind.get()).second)
       fields.refuse("machine", "this machine has fixed ids and can stand only once");
+    add_all(fields, make_host(name, kind), fixed ? 1 : hosts_max);
+  }
+
+  /// The host once under its own name, or `count` times with numbers.
+  void add_all(const yaml_fields& fields, const simulated_host& pattern, std::int64_t most) {
     if (!fields.has("count"))
-      return add(fields, make_host(name, kind));
+      return add(fields, pattern);
     const auto count = fields.integer("count", 1, hosts_max);
-    if (fixed && count > 1)
+    if (count > most)
       fields.refuse("count", "this machine has fixed ids and can stand only once");
     for (std::int64_t i = 1; i <= count; ++i) {
       std::array<char, 24> number{};
       std::snprintf(number.data(), number.size(), "-%04lld", static_cast<long long>(i));
-      add(fields, make_host(name + number.data(), kind));
+      auto host = make_host(pattern.name + number.data(), pattern.kind);
+      host.capacity = pattern.capacity;
+      add(fields, std::move(host));
     }
   }
 
   void read_counted(const yaml_fields& fields, const std::string& name) {
-    if (fields.has("count"))
-      fields.refuse("count", "`count` goes with `machine` only");
     const auto gpus = fields.integer("gpus", 0, 32, 0);
     const auto model_name = gpus > 0 ? fields.text("model") : std::string{};
     auto& kind = generic_[{gpus, model_name}];
@@ -90,7 +95,7 @@ private:
     host.capacity = {.cpus = fields.integer("cpus", 1, 100'000),
                      .memory_mib = fields.integer("memory_mib", 1, std::int64_t{1} << 40),
                      .storage_mib = fields.integer("storage_mib", 0, std::int64_t{1} << 40, 0)};
-    add(fields, std::move(host));
+    add_all(fields, host, hosts_max);
   }
 
   void add(const yaml_fields& fields, simulated_host host) {

@@ -56,12 +56,16 @@ struct cluster_shell {
   std::size_t next_lane = 0;
   std::vector<reply> replies;
   std::optional<model::timestamp> armed;
+  bool gathering = false; ///< a flush is on its way
 
   void work();
   void take_in(std::vector<control::input> inputs);
   void carry_out(control::outcome outcome);
   void settle();
   void commit();
+  [[nodiscard]] bool may_gather() const;
+  void gather();
+  void append();
   void committed(append_outcome result);
   void plan(lane& with);
   void planned(turn_done done, model::duration took);
@@ -143,6 +147,19 @@ void cluster_shell::settle() {
 void cluster_shell::commit() {
   if (in_flight || unsent.empty())
     return;
+  may_gather() ? gather() : append();
+}
+
+bool cluster_shell::may_gather() const {
+  return core->awaited() < unsent.front().sequence && unsent.size() < parts.gather_events;
+}
+
+void cluster_shell::gather() {
+  if (!std::exchange(gathering, true))
+    self->delayed_send(self, parts.gather_time, atom::flush_v);
+}
+
+void cluster_shell::append() {
   auto batch = std::exchange(unsent, {});
   if (batch.size() > parts.batch_events_max) {
     const auto rest = batch.begin() + static_cast<std::ptrdiff_t>(parts.batch_events_max);
@@ -205,7 +222,7 @@ void cluster_shell::arm() {
   if (!due || (armed && *armed <= *due))
     return;
   armed = due;
-  self->delayed_send(self, std::max(*due - parts.clock(), model::duration::zero()), atom::tick_v);
+  self->delayed_send(self, std::max(*due - parts.clock(), parts.tick_spacing), atom::tick_v);
 }
 
 /// Looking takes time in proportion to the cluster: it may take one part in fifty of the thread.
@@ -294,6 +311,11 @@ cluster_actor::behavior_type run_cluster(cluster_actor::stateful_pointer<cluster
         std::vector<control::input> inputs;
         inputs.emplace_back(control::tick{});
         self->state.take_in(std::move(inputs));
+      },
+      [self](atom::flush) {
+        self->state.gathering = false;
+        if (!self->state.in_flight && !self->state.unsent.empty())
+          self->state.append();
       },
       [self](atom::look) { self->state.look(); },
   };

@@ -33,6 +33,7 @@ struct turn_done;
 CAF_BEGIN_TYPE_ID_BLOCK(berth, caf::first_custom_type_id)
   CAF_ADD_ATOM(berth, berth::actors::atom, wake, "wake")
   CAF_ADD_ATOM(berth, berth::actors::atom, tick, "tick")
+  CAF_ADD_ATOM(berth, berth::actors::atom, flush, "flush")
   CAF_ADD_ATOM(berth, berth::actors::atom, look, "look")
   CAF_ADD_ATOM(berth, berth::actors::atom, tidy, "tidy")
 CAF_END_TYPE_ID_BLOCK(berth)
@@ -76,6 +77,8 @@ using cluster_actor = caf::typed_actor<
     caf::reacts_to<atom::wake>,
     // INTERNAL: something in the machine is due.
     caf::reacts_to<atom::tick>,
+    // INTERNAL: events have gathered long enough.
+    caf::reacts_to<atom::flush>,
     // INTERNAL: time for the observer to look at the state.
     caf::reacts_to<atom::look>>;
 

@@ -48,8 +48,19 @@ void cluster::machine::take(input& what) {
   std::visit([this](auto& each) { on(each); }, what);
 }
 
+/// What only a caller or a connecting host gets; hosts at work can wait for their messages.
+static bool is_awaited(const effect& what) {
+  return std::holds_alternative<answer_command>(what) ||
+         std::holds_alternative<answer_claim>(what) ||
+         std::holds_alternative<answer_remember>(what) ||
+         std::holds_alternative<welcome_host>(what);
+}
+
 outcome cluster::machine::finish() {
   send_due_states();
+  if (!leading || probing || std::ranges::any_of(waiting, is_awaited)) {
+    awaited = state.last_sequence();
+  }
   if (!waiting.empty()) {
     if (settled()) {
       std::move(waiting.begin(), waiting.end(), std::back_inserter(out.effects));
@@ -236,6 +247,10 @@ outcome cluster::step(model::timestamp now, std::span<input> inputs) {
     machine_->take(what);
   }
   return machine_->finish();
+}
+
+model::sequence_number cluster::awaited() const {
+  return machine_->awaited;
 }
 
 std::optional<model::timestamp> cluster::next_tick() const {

@@ -66,6 +66,9 @@ public:
   [[nodiscard]] outcome step(model::timestamp now, input what);
   /// Many inputs as one step: one batch of events, one publication. Moves out of the inputs.
   [[nodiscard]] outcome step(model::timestamp now, std::span<input> inputs);
+  /// The last event that somebody outside waits for (an answer, a query, a leadership). Events
+  /// behind it may be gathered a while before they are appended; those up to it should not wait.
+  [[nodiscard]] model::sequence_number awaited() const;
   /// When a tick is due at the latest; nullopt = nothing waits for time.
   [[nodiscard]] std::optional<model::timestamp> next_tick() const;
 

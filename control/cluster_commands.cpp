@@ -22,6 +22,7 @@ void cluster::machine::on(query_received& received) {
   if (settled()) {
     emit(answer_query{received.from, std::move(found)});
   } else {
+    awaited = state.last_sequence();
     held_queries.push_back({state.last_sequence(), std::move(received), std::move(found)});
   }
 }

@@ -47,6 +47,7 @@ struct cluster::machine {
   };
   std::deque<held_effects> held;
   std::deque<held_query> held_queries;
+  model::sequence_number awaited = 0; ///< see cluster::awaited()
 
   // --- Creations. One creation is one command; each of its servers is planned on its own.
   struct creation {

@@ -37,11 +37,12 @@ def free_port():
 class LiveCluster:
     """Context manager. Logs and state are in self.directory until the end."""
 
-    def __init__(self, binaries, source, hosts):
-        """hosts: {name: machine file's stem under machines/}."""
+    def __init__(self, binaries, source, hosts, start=None):
+        """hosts: {name: machine file's stem under machines/}; all get certificates, those in `start` (default all) run."""
         self.binaries = pathlib.Path(binaries)
         self.source = pathlib.Path(source)
         self.hosts = hosts
+        self.start = hosts if start is None else start
         self.processes = {}
         self.host_metrics = {}
 
@@ -53,8 +54,8 @@ class LiveCluster:
             self._run("berthctl", "pki-init", self.directory / "pki", *names)
             self.port = None
             self.start_controller()
-            for name, machine in self.hosts.items():
-                self.start_host(name, machine)
+            for name in self.start:
+                self.start_host(name, self.hosts[name])
         except BaseException:
             self.__exit__()
             raise

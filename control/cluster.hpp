@@ -33,6 +33,8 @@ struct cluster_config {
   model::duration claim_timeout = std::chrono::minutes{10};
   model::duration store_retry = std::chrono::seconds{1};   ///< between probes of a failed store
   model::duration desired_retry = std::chrono::seconds{2}; ///< re-send of an unseen desired state
+  /// Between two requests for a full report, while a host is silent about something it acts on.
+  model::duration report_retry = std::chrono::seconds{5};
   /// Least time between two desired states to one host, per server on it: building and sending the
   /// whole state costs in proportion.
   model::duration desired_spacing_per_server = std::chrono::microseconds{500};

@@ -105,6 +105,7 @@ void cluster::machine::on(link_opened& opened) {
   seen.last_heard = now;
   seen.sent = 0;
   seen.seen = 0;
+  seen.sent_at = {};
   seen.wants_full_report = false;
   links.insert_or_assign(static_cast<std::uint64_t>(opened.link), id);
   when_durable(
@@ -224,9 +225,17 @@ void cluster::machine::mark_dirty(model::host_id host) {
     return;
   }
   const auto* entry = state.find_host(host);
-  const auto servers = static_cast<std::int64_t>(entry->servers.size());
-  const auto spaced = seen->second.sent_at + config.desired_spacing_per_server * servers;
-  look_again(seen->second, host, std::max(now, spaced));
+  look_again(seen->second, host, desired_allowed(*entry, seen->second));
+}
+
+/// When the host may be sent its desired state: now, if not just sent.
+model::timestamp cluster::machine::desired_allowed(const host_entry& host,
+                                                   const presence& seen) const {
+  const auto servers = static_cast<std::int64_t>(host.servers.size());
+  const auto wait = seen.sent != host.record.generation
+                        ? config.desired_spacing_per_server * servers
+                        : config.desired_retry; // in case it never arrived
+  return std::max(now, seen.sent_at + wait);
 }
 
 void cluster::machine::send_due_states() {
@@ -244,8 +253,10 @@ void cluster::machine::send_due_states() {
     }
     const auto wanted = entry->record.generation;
     if (seen.sent != wanted || seen.seen < wanted) {
-      send_desired(*entry, seen);
+      const auto allowed = desired_allowed(*entry, seen);
+      allowed <= now ? send_desired(*entry, seen) : look_again(seen, host, allowed);
     }
+    ask_for_unconfirmed(host, seen);
   }
 }
 
@@ -253,7 +264,7 @@ void cluster::machine::send_desired(const host_entry& host, presence& seen) {
   seen.sent = host.record.generation;
   seen.sent_at = now;
   tell(seen, state.desired_state_of(host));
-  look_again(seen, host.record.id, now + config.desired_retry); // in case it never arrives
+  look_again(seen, host.record.id, now + config.desired_retry);
 }
 
 } // namespace berth::control

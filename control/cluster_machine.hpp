@@ -98,9 +98,9 @@ struct cluster::machine {
     model::timestamp sent_at{};
     std::optional<model::timestamp> due; ///< when the desired state is to be looked at again
     bool wants_full_report = false;
-    /// Servers whose latest report was out of date, or whose power was just asked for: the host
-    /// must speak of them when it acts on their generation, else it is asked to.
-    std::set<model::server_id> unconfirmed;
+    /// Servers of which the host has yet to say what became of them: once it acts on their
+    /// generation it is asked for everything, no sooner than at this time, until it does.
+    std::map<model::server_id, model::timestamp> unconfirmed;
   };
   std::unordered_map<model::host_id, presence> presences;
   std::unordered_map<std::uint64_t, model::host_id> links;
@@ -209,6 +209,8 @@ struct cluster::machine {
   void look_again(presence& seen, model::host_id host, model::timestamp when);
   void send_due_states();
   void send_desired(const host_entry& host, presence& seen);
+  [[nodiscard]] model::timestamp desired_allowed(const host_entry& host,
+                                                 const presence& seen) const;
   void tell(const presence& seen, model::to_host message);
 
   // --- Reports (cluster_reports.cpp)
@@ -218,7 +220,8 @@ struct cluster::machine {
   void take_server(const host_entry& host, const model::observed_server& seen,
                    model::generation_number acted_on);
   void take_gone(const host_entry& host, model::server_id id, model::generation_number acted_on);
-  void ask_for_unconfirmed(presence& seen, model::generation_number acted_on);
+  void await_word(const model::server_record& server, model::timestamp ask_from);
+  void ask_for_unconfirmed(model::host_id host, presence& seen);
   void find_missing(const host_entry& host, const model::observed_state& report);
   void fail_owner(const model::device_record& lost);
   void fail_owners_of_lost(model::host_id host);

@@ -142,21 +142,45 @@ void cluster::machine::take_report(model::host_id id, const model::observed_stat
       record(model::host_status_changed{id, model::host_status::online, true});
     }
   }
-  ask_for_unconfirmed(seen, report.generation);
+  ask_for_unconfirmed(id, seen);
   tell(seen, model::report_acknowledged{report.report});
 }
 
-void cluster::machine::ask_for_unconfirmed(presence& seen, model::generation_number acted_on) {
-  bool ask = false;
-  std::erase_if(seen.unconfirmed, [&](const model::server_id& id) {
-    const auto* entry = state.find_server(id);
-    const bool over = entry == nullptr || entry->record.deleting;
-    const bool silent = !over && acted_on >= entry->changed_at;
-    ask = ask || silent;
-    return over || silent;
+void cluster::machine::await_word(const model::server_record& server, model::timestamp ask_from) {
+  if (const auto seen = presences.find(*server.host); seen != presences.end()) {
+    seen->second.unconfirmed.insert_or_assign(server.id, ask_from);
+  }
+}
+
+/// A request or its answer may be lost: it is repeated for as long as the host is silent.
+void cluster::machine::ask_for_unconfirmed(model::host_id host, presence& seen) {
+  std::erase_if(seen.unconfirmed, [&](const auto& each) {
+    const auto* entry = state.find_server(each.first);
+    return entry == nullptr || entry->record.host != host;
   });
+  if (!seen.link) {
+    return;
+  }
+  const auto is_silent = [&](const auto& each) {
+    return seen.seen >= state.find_server(each.first)->changed_at;
+  };
+  const bool ask = std::any_of(seen.unconfirmed.begin(), seen.unconfirmed.end(),
+                               [&](const auto& it) { return it.second <= now && is_silent(it); });
   if (ask) {
     tell(seen, model::full_report_request{});
+  }
+  std::optional<model::timestamp> next;
+  for (auto& each : seen.unconfirmed) {
+    if (!is_silent(each)) {
+      continue; // its desired state is on its way
+    }
+    if (ask) {
+      each.second = now + config.report_retry;
+    }
+    next = std::min(next.value_or(each.second), each.second);
+  }
+  if (next) {
+    look_again(seen, host, *next);
   }
 }
 
@@ -196,7 +220,7 @@ void cluster::machine::take_device(const host_entry& host, const model::observed
   if (device->state == device_state::lost) {
     fail_owner(*device);
   } else if (was_lost) { // what became of its server is to be told anew
-    tell(presences.at(host.record.id), model::full_report_request{});
+    await_word(state.find_server(*device->owner)->record, now);
   }
 }
 
@@ -209,11 +233,13 @@ void cluster::machine::take_server(const host_entry& host, const model::observed
   }
   const auto& server = entry->record;
   auto& unconfirmed = presences.at(host.record.id).unconfirmed;
-  if (server.deleting || !is_hosts_word(seen.status)) {
-    return;
-  }
   if (acted_on < entry->changed_at) { // said before the host knew what it is to do now
-    unconfirmed.insert(server.id);
+    return await_word(server, now);
+  }
+  if (server.deleting) { // it is at it, and says when it is done
+    return await_word(server, now + config.report_retry);
+  }
+  if (!is_hosts_word(seen.status)) {
     return;
   }
   unconfirmed.erase(server.id);
@@ -233,7 +259,7 @@ void cluster::machine::take_gone(const host_entry& host, model::server_id id,
     return; // removed already
   }
   if (acted_on < entry->changed_at) {
-    return;
+    return await_word(entry->record, now);
   }
   if (entry->record.deleting) {
     record(model::server_removed{id});

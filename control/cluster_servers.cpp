@@ -81,12 +81,9 @@ model::result<void> cluster::machine::may_change_power(const server_entry& entry
 
 void cluster::machine::request_power(const server_record& server, power desired,
                                      std::uint32_t restarts, server_status status) {
-  const auto host = server.host;
   record(model::server_power_requested{server.id, desired, restarts, status});
-  mark_dirty(*host);
-  if (const auto seen = presences.find(*host); seen != presences.end()) {
-    seen->second.unconfirmed.insert(server.id);
-  }
+  mark_dirty(*server.host);
+  await_word(server, now);
 }
 
 const model::device_record* cluster::machine::lost_device(const server_record& server) const {
@@ -185,6 +182,7 @@ model::result<server_record> cluster::machine::delete_server(const server_entry&
   const auto host = *server.host;
   record(std::move(event));
   mark_dirty(host);
+  await_word(server, now); // a host that never knew it has nothing to say by itself
   return server;
 }
 

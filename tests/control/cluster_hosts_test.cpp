@@ -207,6 +207,37 @@ TEST_F(ClusterHosts, AHostThatIsSilentAboutAChangeIsAsked) {
   EXPECT_EQ(world.server("train-1").status, server_status::ready);
 }
 
+TEST_F(ClusterHosts, AHostThatNeverKnewADeletedServerIsAskedUntilItAnswers) {
+  world.connect(host);
+  world.create(make_spec("train-1", {device_of(host, 0)}));
+  world.restart(); // before the host heard of it
+  const auto link = world.connect(host, 1, false);
+  ASSERT_TRUE(world.ask(model::act_on_server{"train-1", model::server_action::remove}));
+  world.say(link, testing::full_report(host, ++world.last_report)); // out of date by now
+  model::observed_state acted; // nothing to say: it has no such server
+  acted.report = ++world.last_report;
+  acted.generation = host_record().generation;
+  world.say(link, acted);
+  for (std::size_t asked = 1; asked <= 5; ++asked) { // each time the request or the answer is lost
+    EXPECT_EQ(world.told<model::full_report_request>(link), asked);
+    world.advance(world.config.report_retry / 2);
+    world.tick();
+    EXPECT_EQ(world.told<model::full_report_request>(link), asked) << "at a bounded pace";
+    world.advance(world.config.report_retry);
+    ASSERT_LE(world.machine->next_tick().value(), world.now);
+    world.tick();
+  }
+  auto everything = testing::full_report(host, ++world.last_report);
+  everything.generation = acted.generation;
+  everything.devices[0].obeyed = world.device(device_of(host, 0)).epoch;
+  world.say(link, everything);
+  EXPECT_EQ(world.machine->state().servers().size(), 0U);
+  const auto asked = world.told<model::full_report_request>(link);
+  world.advance(world.config.report_retry * 3);
+  world.tick();
+  EXPECT_EQ(world.told<model::full_report_request>(link), asked) << "nothing is left to ask for";
+}
+
 TEST_F(ClusterHosts, VanishedDevicesAreLostAndCanBeForgotten) {
   const auto link = world.connect(host);
   const auto gone = device_of(host, 0);

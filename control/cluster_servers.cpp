@@ -117,10 +117,12 @@ model::result<server_record> cluster::machine::start_server(const server_entry& 
        server.status == server_status::deploying);
   if (!on_its_way) {
     const bool deploying = server.status == server_status::deploying;
-    // A guest that went off by itself, or failed to start, is wanted on already: the host tries
-    // again only when it sees something new.
-    const auto restarts = server.restarts + (server.desired_power == power::on ? 1U : 0U);
-    request_power(server, power::on, restarts,
+    // The host tries again only when it sees something new. Only of a server that is off by the
+    // host's own word is it certain that it saw the latest stop; else this start says so itself,
+    // and one that runs there still is power-cycled, as it was asked for.
+    const bool surely_off =
+        server.desired_power == power::off && server.status == server_status::ready;
+    request_power(server, power::on, server.restarts + (surely_off ? 0U : 1U),
                   deploying ? server_status::deploying : server_status::starting);
   }
   return server;

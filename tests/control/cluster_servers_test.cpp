@@ -73,6 +73,60 @@ TEST_F(ClusterServers, CreatePlacesOnOneHostAndTellsItWhenDurable) {
   EXPECT_EQ(world.machine->state().audit(), std::nullopt);
 }
 
+TEST_F(ClusterServers, StopAndStartThatMergeOnTheirWayAreNewsForTheHost) {
+  auto spec = make_spec("train-1", {device_of(host, 0)});
+  spec.auto_start = true;
+  const auto made = world.create(spec);
+  world.obey(host);
+  model::observed_state failed;
+  failed.report = ++world.last_report;
+  failed.generation = world.machine->state().find_host(host.id)->record.generation;
+  failed.servers = {{made.id, server_status::start_fail, "no memory"}};
+  world.say(link, failed);
+  ASSERT_EQ(world.server("train-1").status, server_status::start_fail);
+  world.now = *world.machine->next_tick();
+  world.tick();
+  const auto before = world.desired(link)->servers.front();
+  const auto act = [&](model::server_action what) {
+    return world.ask(model::act_on_server{"train-1", what}).has_value();
+  };
+  world.step(link_closed{link});
+  ASSERT_TRUE(act(model::server_action::stop));
+  ASSERT_TRUE(act(model::server_action::start));
+  link = world.connect(host, 1, false);
+  world.now += world.config.desired_retry;
+  world.tick();
+  const auto after = world.desired(link)->servers.front();
+  EXPECT_EQ(after.desired_power, model::power::on);
+  EXPECT_GT(after.restarts, before.restarts) << "the host would see nothing new";
+  world.obey(host);
+  ASSERT_TRUE(act(model::server_action::start));
+  EXPECT_EQ(world.server("train-1").restarts, after.restarts) << "it runs: nothing to do";
+}
+
+TEST_F(ClusterServers, ALostDeviceFailsTheRunningServerThatOwnsIt) {
+  auto spec = make_spec("train-1", {device_of(host, 0)});
+  spec.auto_start = true;
+  const auto made = world.create(spec);
+  world.obey(host);
+  ASSERT_EQ(world.server("train-1").status, server_status::running);
+  const auto epoch = world.device(device_of(host, 0)).epoch;
+  model::observed_state lost;
+  lost.report = ++world.last_report;
+  lost.generation = world.machine->state().find_host(host.id)->record.generation;
+  lost.devices = {{device_of(host, 0), device_state::lost, "fell off the bus", epoch, ""}};
+  lost.servers = {{made.id, server_status::running, "its guest does not care"}};
+  world.say(link, lost);
+  const auto failed = world.server("train-1");
+  EXPECT_EQ(failed.status, server_status::dev_fail);
+  EXPECT_NE(failed.status_reason.find("fell off the bus"), std::string::npos)
+      << failed.status_reason;
+  EXPECT_EQ(failed.attachments.size(), 1U) << "the record stays";
+  EXPECT_EQ(world.device(device_of(host, 0)).owner, made.id);
+  world.obey(host); // the device is back, and so is the host's word
+  EXPECT_EQ(world.server("train-1").status, server_status::running);
+}
+
 TEST_F(ClusterServers, CreateRefusesWhatIsWrongWithTheRequest) {
   EXPECT_EQ(create_refused(make_spec("a b")).code, errc::invalid_argument);
   const auto unknown = model::device_id{model::uuid::derive({}, "nowhere")};

@@ -1,6 +1,9 @@
 #include "actors/cluster_metrics.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <map>
+#include <string_view>
 #include <utility>
 
 namespace berth::actors {
@@ -92,35 +95,67 @@ void cluster_metrics::planned(std::size_t plans, model::duration took) {
 void cluster_metrics::looked(model::timestamp now, const control::cluster& core) {
   const auto& state = core.state();
   metrics::snapshot_builder builder;
-  auto with_devices = state.totals().servers;
-  with_devices.fill(0);
   state.hosts().walk(true, [&](const control::host_entry& host) {
     auto record = host.record;
     if (const auto seen = core.last_seen(record.id))
       record.last_seen = *seen;
-    builder.add_host(record, record.last_seen);
+    builder.add_host(record, core.inventory_at(record.id));
     return true;
   });
   state.devices().walk(true, [&](const model::device_record& device) {
     builder.add_device(device);
     return true;
   });
-  // Only owners of devices are named, each at its first device; all others are counted.
-  state.devices().walk(true, [&](const model::device_record& device) {
-    const auto* owner = device.owner ? state.find_server(*device.owner) : nullptr;
-    if (owner != nullptr && !owner->record.attachments.empty() &&
-        owner->record.attachments.front().device == device.info.id) {
-      builder.add_server(owner->record);
-      ++with_devices[static_cast<std::size_t>(owner->record.status)];
-    }
-    return true;
-  });
-  for (std::size_t status = 0; status < with_devices.size(); ++status)
-    builder.count_servers(static_cast<model::server_status>(status),
-                          state.totals().servers[status] - with_devices[status]);
+  add_servers(builder, state);
+  add_device_time(now, state);
+  builder.count_requests(core.creations_in_flight());
+  if (const auto oldest = core.oldest_creation())
+    builder.note_pending(*oldest);
   note_oldest_pending(builder, state);
   leader_.set(core.ready() ? 1 : 0);
   slot_.set(builder.finish(now, state.durable_sequence(), state.leader()));
+}
+
+namespace {
+
+/// Every server that lists devices, by its own record and not by the devices' owners: what two
+/// servers claim must show twice. Claimants sit on a host; all other servers are never looked at.
+template <class Visit> void visit_claimants(const control::cluster_state& state, Visit visit) {
+  state.hosts().walk(true, [&](const control::host_entry& host) {
+    for (const auto& id : host.servers) {
+      const auto* server = state.find_server(id);
+      if (server != nullptr && !server->record.attachments.empty())
+        visit(server->record);
+    }
+    return true;
+  });
+}
+
+} // namespace
+
+void cluster_metrics::add_servers(metrics::snapshot_builder& builder,
+                                  const control::cluster_state& state) {
+  auto others = state.totals().servers;
+  visit_claimants(state, [&](const model::server_record& server) {
+    builder.add_server(server);
+    --others[static_cast<std::size_t>(server.status)];
+  });
+  for (std::size_t status = 0; status < others.size(); ++status)
+    builder.count_servers(static_cast<model::server_status>(status), others[status]);
+}
+
+void cluster_metrics::add_device_time(model::timestamp now, const control::cluster_state& state) {
+  const auto since = std::exchange(looked_at_, now);
+  const auto span = since ? std::max(now - *since, model::duration::zero()) : model::duration{};
+  std::map<std::pair<std::string_view, std::string_view>, int> held;
+  visit_claimants(state, [&](const model::server_record& server) {
+    for (const auto& attached : server.attachments)
+      if (const auto* device = state.find_device(attached.device))
+        ++held[{server.spec.project, device->info.model}];
+  });
+  for (const auto& [who, devices] : held)
+    live_.get_counter(metric::device_allocated_seconds_total, {who.first, who.second})
+        .increment(seconds(span) * devices);
 }
 
 void cluster_metrics::note_oldest_pending(metrics::snapshot_builder& builder,

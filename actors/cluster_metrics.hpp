@@ -29,6 +29,8 @@ public:
   void looked(model::timestamp now, const control::cluster& core) override;
 
 private:
+  void add_servers(metrics::snapshot_builder& builder, const control::cluster_state& state);
+  void add_device_time(model::timestamp now, const control::cluster_state& state);
   void note_oldest_pending(metrics::snapshot_builder& builder, const control::cluster_state& state);
 
   metrics::registry& live_;
@@ -44,6 +46,7 @@ private:
   metrics::gauge leader_;
   std::map<std::string, metrics::counter> rejections_;
   std::map<std::string, metrics::histogram> waits_;
+  std::optional<model::timestamp> looked_at_;
   std::optional<model::server_id> oldest_pending_; ///< as of the last look
 };
 

@@ -274,6 +274,12 @@ std::optional<model::timestamp> cluster::last_seen(model::host_id host) const {
   return seen == machine_->presences.end() ? std::nullopt : std::optional{seen->second.last_heard};
 }
 
+std::optional<model::timestamp> cluster::inventory_at(model::host_id host) const {
+  const auto seen = machine_->presences.find(host);
+  return seen == machine_->presences.end() ? std::nullopt
+                                           : std::optional{seen->second.inventory_at};
+}
+
 std::size_t cluster::creations_in_flight() const {
   return machine_->plannings.size();
 }

@@ -81,6 +81,8 @@ public:
   [[nodiscard]] bool ready() const;
   /// When the host's agent was last heard; nullopt = not in this leadership.
   [[nodiscard]] std::optional<model::timestamp> last_seen(model::host_id host) const;
+  /// When the host's latest inventory was taken in; nullopt = not in this leadership.
+  [[nodiscard]] std::optional<model::timestamp> inventory_at(model::host_id host) const;
   /// Server requests that wait for a plan.
   [[nodiscard]] std::size_t creations_in_flight() const;
   /// When the oldest of them came; nullopt = none.

@@ -103,6 +103,7 @@ void cluster::machine::on(link_opened& opened) {
   }
   seen.link = opened.link;
   seen.last_heard = now;
+  seen.inventory_at = now;
   seen.sent = 0;
   seen.seen = 0;
   seen.sent_at = {};
@@ -195,6 +196,7 @@ void cluster::machine::on(host_said& said) {
       return close(said.link, std::move(admitted.error()));
     }
     take_inventory(said.link, inventory->info, state.find_host(host)->record.incarnation);
+    seen.inventory_at = now;
   } else if (const auto* report = std::get_if<model::observed_state>(&said.message)) {
     take_report(host, *report);
   }

@@ -48,7 +48,8 @@ std::string number_or_empty(int value) {
 
 } // namespace
 
-void snapshot_builder::add_host(const model::host_record& host, model::timestamp inventory_at) {
+void snapshot_builder::add_host(const model::host_record& host,
+                                std::optional<model::timestamp> inventory_at) {
   const auto verdict = judge(host);
   ++made_->host_states[verdict.state];
   made_->hosts.push_back({host.name, host.last_seen, inventory_at});
@@ -103,10 +104,15 @@ void snapshot_builder::add_server(const model::server_record& server) {
     note_pending(server.created_at);
   }
   for (const auto& attached : server.attachments) {
-    const auto& device = devices_[attached.device];
+    const auto found = devices_.find(attached.device);
+    const auto device = found == devices_.end() ? device_facts{} : found->second;
     made_->allocations.push_back({to_string(attached.device), device.host, device.pci_address,
                                   to_string(server.id), server.spec.project});
   }
+}
+
+void snapshot_builder::count_requests(std::size_t count) {
+  made_->unplaced_requests += static_cast<std::int64_t>(count);
 }
 
 void snapshot_builder::note_pending(model::timestamp created_at) {

@@ -42,7 +42,7 @@ struct allocation_sample {
 struct host_sample {
   std::string name;
   model::timestamp last_seen{};
-  model::timestamp inventory_at{};
+  std::optional<model::timestamp> inventory_at; ///< nullopt: none under the present leadership
 };
 
 /// An immutable picture of the cluster, made where the cluster's state lives and read by scrapes.
@@ -63,6 +63,7 @@ struct cluster_snapshot {
     std::int64_t blocked = 0;
   };
   std::map<std::pair<std::string, std::int64_t>, partition_count> partitions; ///< (host, gpus)
+  std::int64_t unplaced_requests = 0; ///< wait for their first plan and are no servers yet
   std::optional<model::timestamp> oldest_pending;
   std::int64_t missing = 0;            ///< devices absent from their host's inventory
   std::int64_t orphan_allocations = 0; ///< devices in use, confirmed by the host, without an owner
@@ -70,13 +71,15 @@ struct cluster_snapshot {
 
 /// Makes a snapshot from the records: first every host, then every device, then the servers.
 /// Servers without devices may be left out and only be counted with `count_servers`; then the
-/// oldest of those that wait for a place is told with `note_pending`.
+/// oldest of those that wait for a place is told with `note_pending`. Requests that are no servers
+/// yet are told with `count_requests`.
 class snapshot_builder {
 public:
-  void add_host(const model::host_record& host, model::timestamp inventory_at);
+  void add_host(const model::host_record& host, std::optional<model::timestamp> inventory_at);
   void add_device(const model::device_record& device);
   void add_server(const model::server_record& server);
   void count_servers(model::server_status status, std::int64_t count);
+  void count_requests(std::size_t count);
   void note_pending(model::timestamp created_at);
   [[nodiscard]] std::shared_ptr<const cluster_snapshot>
   finish(model::timestamp taken, model::sequence_number sequence, model::leader_epoch epoch);

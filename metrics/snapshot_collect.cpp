@@ -90,7 +90,8 @@ void server_counts(const cluster_snapshot& snapshot, emitter& out) {
     out.put({key.first, key.second}, static_cast<double>(devices));
   }
   out.family(metric::requests_pending);
-  out.put({"scheduling"}, count(model::server_status::scheduling));
+  out.put({"scheduling"}, count(model::server_status::scheduling) +
+                              static_cast<double>(snapshot.unplaced_requests));
   out.put({"does_not_fit"}, count(model::server_status::sched_fail));
   out.one(metric::oldest_pending_request_timestamp_seconds,
           snapshot.oldest_pending ? seconds(*snapshot.oldest_pending) : 0);
@@ -118,7 +119,9 @@ void collect(const cluster_snapshot& snapshot, sample_sink& sink) {
   }
   out.family(metric::inventory_last_success_timestamp_seconds);
   for (const auto& host : snapshot.hosts) {
-    out.put({host.name}, seconds(host.inventory_at));
+    if (host.inventory_at) {
+      out.put({host.name}, seconds(*host.inventory_at));
+    }
   }
   out.one(metric::lease_epoch, static_cast<double>(snapshot.epoch));
   out.one(metric::log_sequence, static_cast<double>(snapshot.sequence));

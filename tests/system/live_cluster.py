@@ -51,7 +51,7 @@ class LiveCluster:
         self.directory = pathlib.Path(self._temporary.name)
         try:
             names = [word for name in self.hosts for word in ("--host", name)]
-            self._run("berthctl", "pki-init", self.directory / "pki", *names)
+            self.run("berthctl", "pki-init", self.directory / "pki", *names)
             self.port = None
             self.start_controller()
             for name in self.start:
@@ -72,7 +72,8 @@ class LiveCluster:
                 process.wait()
         self._temporary.cleanup()
 
-    def _run(self, program, *words):
+    def run(self, program, *words):
+        """Runs one of our programs to its end; its output as text."""
         return subprocess.run([self.binaries / program, *map(str, words)], check=True, capture_output=True, text=True)
 
     def _spawn(self, name, program, *words):
@@ -94,9 +95,19 @@ class LiveCluster:
         self._spawn("controller", "berth-controller", "--listen", f"127.0.0.1:{self.port or 0}",
                     "--listen-port-file", port_file, "--store-path", self.directory / "controller.db",
                     "--tls-certificate", pki / "controller.crt", "--tls-key", pki / "controller.key",
-                    "--tls-client-ca", pki / "ca.crt", "--hosts-heartbeat-interval", "500ms", "--hosts-lease", "5s")
+                    "--tls-client-ca", pki / "ca.crt", "--hosts-fleet-certificates", "true", "--hosts-heartbeat-interval", "500ms", "--hosts-lease", "5s")
         self.port = self._port_from("controller", port_file)
         eventually("readiness", lambda: self.get_text("/readyz"))
+
+    def start_fleet(self, inventory):
+        """One process that plays every host of the inventory file, at once; needs the host '*' for its certificate."""
+        pki = self.directory / "pki"
+        state = self.directory / "state-fleet"
+        state.mkdir()
+        self._spawn("fleet", "berth-host", "--controller", f"127.0.0.1:{self.port}", "--simulated", "true",
+                    "--simulated-inventory", inventory, "--simulated-time-scale", "0", "--state-dir", state,
+                    "--tls-certificate", pki / "fleet.crt", "--tls-key", pki / "fleet.key", "--tls-ca", pki / "ca.crt",
+                    "--metrics-listen", "127.0.0.1:0")
 
     def start_host(self, name, machine):
         pki = self.directory / "pki"

@@ -1,6 +1,8 @@
 #include "scheduler/best_fit.hpp"
 
+#include <algorithm>
 #include <array>
+#include <limits>
 
 #include "scheduler/rules.hpp"
 
@@ -37,7 +39,8 @@ public:
   best_fit(const inventory::impl& world, const query& asked)
       : world_(world), asked_(asked),
         special_(!asked.request.tags.require.empty() || !asked.request.tags.avoid.empty() ||
-                 asked.group != 0) {}
+                 asked.group != 0),
+        comparable_(asked.request.tags.prefer.empty() && asked.named.empty()) {}
 
   std::optional<best_place> run() {
     for (const auto& choice : asked_.combinations) {
@@ -83,10 +86,52 @@ private:
     return place ? std::optional{place->host} : std::nullopt;
   }
 
+  /// Ordinary servers: the most promising block of hosts first, then those that may hold a better
+  /// one.
   void visit_all() {
-    for (host_slot_id slot = 0; slot < world_.hot.size(); ++slot) {
-      consider(slot);
+    const auto& blocks = world_.fresh_blocks();
+    std::size_t first = 0;
+    double least = std::numeric_limits<double>::max();
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (may_fit(blocks[i]) && least_after(blocks[i]) < least) {
+        least = least_after(blocks[i]);
+        first = i;
+      }
     }
+    visit_block(first);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (i != first && may_fit(blocks[i]) && !cannot_win(blocks[i])) {
+        visit_block(i);
+      }
+    }
+  }
+
+  void visit_block(std::size_t block) {
+    const std::size_t end = std::min(world_.hot.size(), (block + 1) * host_block::size);
+    for (std::size_t slot = block * host_block::size; slot < end; ++slot) {
+      consider(static_cast<host_slot_id>(slot));
+    }
+  }
+
+  [[nodiscard]] bool may_fit(const host_block& block) const {
+    return block.any_open && has_room(asked_.request.amount, block.most);
+  }
+
+  /// No open host of the block has a smaller sum of CPUs and memory left, in thousandths.
+  [[nodiscard]] double least_after(const host_block& block) const {
+    const auto& amount = asked_.request.amount;
+    return block.least_sum - static_cast<double>(amount.cpus) * block.cpu_scale -
+           static_cast<double>(amount.memory_mib) * block.memory_scale;
+  }
+
+  [[nodiscard]] bool cannot_win(const host_block& block) const {
+    if (!bounded_) {
+      return false;
+    }
+    if (best_hot_.has_gpus && block.any_gpu_free) {
+      return false;
+    }
+    return (!best_hot_.has_gpus && !block.any_gpu_free) || least_after(block) > losing_sum_;
   }
 
   void visit_buckets() {
@@ -94,6 +139,7 @@ private:
     // With one described request and no preferred tags, the bucket is the first score that differs.
     const bool tightest_wins = asked_.described.size() == 1 && asked_.request.tags.prefer.empty();
     for (int free = asked_.described.front().count; free <= pool.most_free(); ++free) {
+      in_one_bucket_ = tightest_wins;
       pool.with_free(free).for_each([this](host_slot_id slot) { consider(slot); });
       if (best_ && tightest_wins) {
         return;
@@ -104,7 +150,7 @@ private:
   void consider(host_slot_id slot) {
     const auto& hot = world_.hot[slot];
     const auto& free = asked_.holds_devices ? hot.gpu : hot.ordinary;
-    if (!hot.open || !has_room(asked_.request.amount, free)) {
+    if (!hot.open || !has_room(asked_.request.amount, free) || cannot_win(hot, free)) {
       return;
     }
     if (special_) {
@@ -126,6 +172,44 @@ private:
       return;
     }
     keep_if_better(slot, rank(slot, free, devices), devices);
+  }
+
+  /// True only for a host that loses to the best so far, found from the hot data alone: it is the
+  /// best's twin with a higher id, or (where the scores before the fit of CPUs and memory are known
+  /// to be no better than the best's) a bound on that fit decides.
+  [[nodiscard]] bool cannot_win(const hot_host& hot, const model::resources& free) const {
+    if (!best_ || !comparable_) {
+      return false;
+    }
+    if (!asked_.holds_devices && hot.has_gpus != best_hot_.has_gpus) {
+      return hot.has_gpus;
+    }
+    if (free == best_free_ && is_twin(hot)) {
+      return best_hot_.id < hot.id;
+    }
+    const auto& amount = asked_.request.amount;
+    return bounded_ && thousandths(free.cpus - amount.cpus, hot.cpu_scale) +
+                               thousandths(free.memory_mib - amount.memory_mib, hot.memory_scale) >
+                           losing_sum_;
+  }
+
+  /// Same capacity and, where they matter, the same devices: every score is the same.
+  [[nodiscard]] bool is_twin(const hot_host& hot) const {
+    return hot.capacity == best_hot_.capacity &&
+           (!asked_.holds_devices || (hot.shape == best_hot_.shape && hot.free == best_hot_.free));
+  }
+
+  /// Prepares cannot_win() for a new best. A later host's first scores are equal or worse when they
+  /// are the same for every host still to come, or already at their maximum.
+  void set_bound() {
+    const auto& ranked = best_->ranked;
+    const bool same_fit = asked_.described_count == 0 || in_one_bucket_;
+    bounded_ = comparable_ && same_fit && ranked[score::closeness] == closeness_points({}, 0, {});
+    best_hot_ = world_.hot[best_->host];
+    best_free_ = asked_.holds_devices ? best_hot_.gpu : best_hot_.ordinary;
+    // resource_fit is 1000 - sum / 2, both per mille rounded down: a sum of 2 * (1000 - points) + 1
+    // still ties, rounding takes less than 2 off, and the floating point errs by far less than 0.1.
+    losing_sum_ = 2.0 * (1000 - ranked[score::resource_fit]) + 3.1;
   }
 
   /// One described device on a host without units and partitions: any free one will do, so the
@@ -193,6 +277,7 @@ private:
       }
     }
     best_ = best_place{slot, ranked, {devices.value_or(device_choice{}), choice_}};
+    set_bound();
   }
 
   std::optional<best_place> finished() {
@@ -205,10 +290,17 @@ private:
 
   const inventory::impl& world_;
   const query& asked_;
-  const bool special_; ///< tags or a group have to be looked at, host by host
+  const bool special_;    ///< tags or a group have to be looked at, host by host
+  const bool comparable_; ///< nothing but amounts and free devices tells hosts apart
   const combination* choice_ = nullptr;
   choice_memo memo_;
   std::optional<best_place> best_;
+  bool in_one_bucket_ = false; ///< all hosts that can win have the same device_fit
+  // Of the best so far, for cannot_win().
+  bool bounded_ = false;
+  hot_host best_hot_;
+  model::resources best_free_;
+  double losing_sum_ = 0;
 };
 
 } // namespace

@@ -30,6 +30,15 @@ void set_entry(device_entry& entry, const model::device_record& device, kind_id 
   entry.gpu_reserve = reserve_of(device);
 }
 
+model::resources max(const model::resources& a, const model::resources& b) {
+  return {std::max(a.cpus, b.cpus), std::max(a.memory_mib, b.memory_mib),
+          std::max(a.storage_mib, b.storage_mib)};
+}
+
+double per_mille_of(std::int64_t whole) {
+  return whole > 0 ? 1000.0 / static_cast<double>(whole) : 0.0;
+}
+
 void set_bit(device_mask& set, std::size_t position, bool on) {
   if (position >= device_slots_max) {
     return;
@@ -100,13 +109,52 @@ const device_pool& inventory::impl::indexed_pool(std::size_t pool) const {
   return indexed;
 }
 
+const std::vector<host_block>& inventory::impl::fresh_blocks() const {
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    auto& block = blocks[i];
+    if (!block.stale) {
+      continue;
+    }
+    block = {};
+    block.stale = false;
+    block.least_sum = 2000;
+    const std::size_t end = std::min(hot.size(), (i + 1) * host_block::size);
+    for (std::size_t slot = i * host_block::size; slot < end; ++slot) {
+      const auto& host = hot[slot];
+      if (!host.open) {
+        continue;
+      }
+      block.any_gpu_free = block.any_gpu_free || !host.has_gpus;
+      block.most = block.any_open ? max(block.most, host.ordinary) : host.ordinary;
+      block.any_open = true;
+      block.least_sum =
+          std::min(block.least_sum, thousandths(host.ordinary.cpus, host.cpu_scale) +
+                                        thousandths(host.ordinary.memory_mib, host.memory_scale));
+      block.cpu_scale = std::max(block.cpu_scale, host.cpu_scale);
+      block.memory_scale = std::max(block.memory_scale, host.memory_scale);
+    }
+  }
+  return blocks;
+}
+
 void inventory::impl::refresh(host_slot_id slot) {
   auto& host = hosts[slot];
   host.amounts = free_of(host.record, host.load);
   const auto& record = host.record;
   const bool open = host.known && record.enabled && !record.maintenance && record.settled &&
                     record.status == model::host_status::online;
-  hot[slot] = {host.amounts.ordinary, host.amounts.gpu, open, host.has_gpus};
+  const auto& capacity = host.amounts.capacity;
+  hot[slot] = {open,
+               host.has_gpus,
+               host.shape,
+               host.amounts.ordinary,
+               per_mille_of(capacity.cpus),
+               per_mille_of(capacity.memory_mib),
+               host.amounts.gpu,
+               capacity,
+               host.free,
+               record.id};
+  blocks[slot / host_block::size].stale = true;
   for (auto& pool : pools) {
     if (pool.is_indexed()) {
       pool.set(slot, open ? count(host.free & pool.matching(host.shape, shapes)) : -1);
@@ -122,6 +170,7 @@ host_slot_id inventory::impl::slot_for(const model::host_id& id) {
   if (unused_slots.empty()) {
     hosts.emplace_back();
     hot.emplace_back();
+    blocks.resize(hosts.size() / host_block::size + 1);
   } else {
     slot = unused_slots.back();
     unused_slots.pop_back();

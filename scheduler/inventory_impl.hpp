@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -48,11 +49,36 @@ struct host_slot {
 
 /// The part of a host that every search reads, kept apart so that it stays in the cache.
 struct hot_host {
-  model::resources ordinary;
-  model::resources gpu;
   bool open = false; ///< enabled, online, settled and not in maintenance
   bool has_gpus = false;
+  shape_id shape = 0;
+  model::resources ordinary;
+  double cpu_scale = 0;    ///< 1000 / capacity.cpus; 0 without any
+  double memory_scale = 0; ///< 1000 / capacity.memory_mib; 0 without any
+  model::resources gpu;
+  model::resources capacity; ///< with overcommit
+  device_mask free = 0;
+  model::host_id id;
 };
+
+/// What bounds the open hosts of one block of neighbouring slots, so that a search for an ordinary
+/// server can pass over the block as a whole.
+struct host_block {
+  static constexpr std::size_t size = 32; ///< slots
+  bool stale = true;                      ///< a host changed: compute it again
+  bool any_open = false;
+  bool any_gpu_free = false; ///< one of them has no GPUs
+  model::resources most;     ///< of each amount, the most that any of them has free
+  double least_sum = 0;      ///< least sum of free CPUs and memory, in thousandths of the capacity
+  double cpu_scale = 0;      ///< the greatest
+  double memory_scale = 0;   ///< the greatest
+};
+
+/// `part` in thousandths of a whole whose scale (1000 / whole) is known, as the scores round it
+/// down: 0 to 1000.
+[[nodiscard]] inline double thousandths(std::int64_t part, double scale) {
+  return std::clamp(static_cast<double>(part) * scale, 0.0, 1000.0);
+}
 
 struct allocation {
   host_slot_id host = 0;
@@ -84,6 +110,8 @@ struct inventory::impl {
   /// A cache: which pools exist depends on what was asked, what they hold only on the inventory.
   mutable std::vector<device_pool> pools;
   mutable std::uint64_t pools_generation = 0;
+  /// A cache as well: of hot.
+  mutable std::vector<host_block> blocks;
 
   /// Makes room for new pools; call once before a decision. Pool numbers stay good until the next.
   void begin_decision() const;
@@ -91,6 +119,9 @@ struct inventory::impl {
   [[nodiscard]] std::size_t pool_of(const model::device_selector& selector) const;
   /// The same pool with its buckets filled.
   [[nodiscard]] const device_pool& indexed_pool(std::size_t pool) const;
+
+  /// The bounds of every block of slots, up to date.
+  [[nodiscard]] const std::vector<host_block>& fresh_blocks() const;
 
   [[nodiscard]] std::optional<host_slot_id> find_host(const model::host_id& id) const;
   [[nodiscard]] std::optional<device_place> find_device(const model::device_id& id) const;

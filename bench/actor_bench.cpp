@@ -1,12 +1,14 @@
 // Request -> decision -> reply through the API's port, the cluster and the scheduler actors, with a
 // store that forgets: what the actors cost without network and disk.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <future>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 #include <caf/actor_system.hpp>
@@ -23,6 +25,10 @@ namespace {
 
 using namespace berth;
 namespace simulated = hostbackend::simulated;
+
+constexpr int servers_per_iteration = 50'000;
+constexpr int iterations = 3;
+constexpr std::int64_t servers_in_all = std::int64_t{servers_per_iteration} * iterations;
 
 class forgetful_store final : public store::event_store {
 public:
@@ -88,7 +94,11 @@ private:
     const auto kind = simulated::generic_machine(8, "H100 SXM5 80GB");
     for (int i = 0; i < count; ++i) {
       auto host = simulated::make_host("node-" + std::to_string(i), *kind);
-      host.capacity = {1 << 20, 1LL << 32, 1LL << 40}; // none fills up
+      // Room for its share of all servers (1 CPU and 1 GiB each) beside what its GPUs reserve:
+      // hosts fill up one after another, as they do in life.
+      const std::int64_t room = servers_in_all / count + 1;
+      const auto& kept = model::default_gpu_reserve;
+      host.capacity = {room + 8 * kept.cpus, room * 1024 + 8 * kept.memory_mib, 1LL << 40};
       const auto info = simulated::describe(host, "bench");
       const auto link = door_->next_link();
       const model::incarnation_id life{model::uuid::from_random(1, static_cast<std::uint64_t>(i))};
@@ -122,8 +132,12 @@ private:
 /// Keeps `window` requests of `batch` servers in flight until `total` servers were answered.
 class closed_loop : public std::enable_shared_from_this<closed_loop> {
 public:
+  using clock = std::chrono::steady_clock;
+
   closed_loop(api::cluster_port& port, int batch, int total)
-      : port_(port), batch_(batch), requests_(total / batch), outstanding_(total / batch) {}
+      : port_(port), batch_(batch), requests_(total / batch), outstanding_(total / batch) {
+    round_trips_.reserve(static_cast<std::size_t>(requests_));
+  }
   void start(int window) {
     for (int i = 0; i < window; ++i)
       next();
@@ -133,8 +147,19 @@ public:
     done_.wait(hold, [this] { return outstanding_ == 0; });
   }
   [[nodiscard]] int failed() const { return failed_; }
+  /// From the request to its reply, of every request.
+  [[nodiscard]] const std::vector<clock::duration>& round_trips() const { return round_trips_; }
 
 private:
+  /// Every server of the request was placed.
+  static bool succeeded(const model::result<model::reply>& given) {
+    if (!given)
+      return false;
+    const auto& each = std::get<model::servers_created>(*given).servers;
+    return std::ranges::all_of(each, [](const auto& server) {
+      return server && server->status != model::server_status::sched_fail;
+    });
+  }
   void next() {
     if (sent_.fetch_add(1) >= requests_)
       return;
@@ -144,12 +169,15 @@ private:
       auto& spec = what.specs.emplace_back();
       spec.name = "s" + std::to_string(names++);
     }
+    const auto sent = clock::now();
     port_.command(std::move(what),
-                  [self = shared_from_this()](const model::result<model::reply>& given) {
-                    if (!given)
+                  [self = shared_from_this(), sent](const model::result<model::reply>& given) {
+                    const auto took = clock::now() - sent;
+                    if (!succeeded(given))
                       ++self->failed_;
                     self->next();
                     const std::lock_guard hold{self->mutex_};
+                    self->round_trips_.push_back(took);
                     if (--self->outstanding_ == 0)
                       self->done_.notify_one();
                   });
@@ -163,21 +191,33 @@ private:
   std::mutex mutex_;
   std::condition_variable done_;
   int outstanding_;
+  std::vector<clock::duration> round_trips_;
 };
+
+/// Milliseconds at this part of the sorted round trips.
+double quantile(const std::vector<closed_loop::clock::duration>& sorted, double part) {
+  const auto at = static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1));
+  return std::chrono::duration<double, std::milli>(sorted[at]).count();
+}
 
 void create_servers(benchmark::State& state) {
   live_cluster cluster{static_cast<int>(
       state.range(2))}; // not static: CAF 0.17.6 ends badly after the end of main()
   const auto window = static_cast<int>(state.range(0));
   const auto batch = static_cast<int>(state.range(1));
-  constexpr int total = 50'000;
+  constexpr int total = servers_per_iteration;
   int failed = 0;
+  std::vector<closed_loop::clock::duration> round_trips;
   for (auto unused : state) {
     const auto loop = std::make_shared<closed_loop>(cluster.port(), batch, total);
     loop->start(window);
     loop->wait();
     failed += loop->failed();
+    round_trips.insert(round_trips.end(), loop->round_trips().begin(), loop->round_trips().end());
   }
+  std::ranges::sort(round_trips);
+  state.counters["p50_ms"] = quantile(round_trips, 0.5);
+  state.counters["p99_ms"] = quantile(round_trips, 0.99);
   state.SetItemsProcessed(state.iterations() * total);
   state.counters["failed"] = failed;
 }
@@ -191,7 +231,7 @@ BENCHMARK(create_servers)
     ->Args({8, 1000, 64})
     ->Args({64, 1, 1000})
     ->Args({8, 1000, 1000})
-    ->Iterations(3)
+    ->Iterations(iterations)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 

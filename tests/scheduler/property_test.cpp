@@ -248,7 +248,7 @@ TEST(Properties, PlanDecidesLikeTheReference) {
 void live_in_a_crowd(std::uint64_t seed) {
   world_maker make{seed};
   twins world;
-  const std::uint64_t hosts = 40 + make.dice().below(80);
+  const std::uint64_t hosts = 40 + make.dice().below(30);
   std::vector<host_changed> makes;
   for (std::uint64_t i = 0; i < 3; ++i) {
     makes.push_back(make.host(1'000 + i));
@@ -265,7 +265,7 @@ void live_in_a_crowd(std::uint64_t seed) {
     }
     world.apply(host);
   }
-  for (std::uint64_t step = 0; step < 40; ++step) {
+  for (std::uint64_t step = 0; step < 15; ++step) {
     auto request = make.request(900'000 + step, hosts);
     if (make.one_in(2)) {
       request.tags = {};

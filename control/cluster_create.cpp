@@ -319,6 +319,9 @@ void cluster::machine::refuse(open_planning what, model::refusal why) {
   if (auto admitted = admit_devices(what->spec); !admitted) {
     return settle(*what, tl::unexpected{std::move(admitted.error())});
   }
+  if (auto admitted = admit_models(what->spec); !admitted) {
+    return settle(*what, tl::unexpected{std::move(admitted.error())});
+  }
   if (!what->explain && !what->spec.devices.empty() && explaining < config.explanations_max) {
     what->explain = true;
     return ask(std::move(what));
@@ -340,6 +343,15 @@ void cluster::machine::refuse(open_planning what, model::refusal why) {
   server.updated_at = now;
   record(model::server_created{std::move(server)});
   settle(*what, state.find_server(what->server)->record);
+}
+
+/// Asked only when a request fits nowhere: a model that no host has ever shown is a mistake in it.
+model::result<void> cluster::machine::admit_models(const model::server_spec& spec) const {
+  if (const auto unknown =
+          scheduler::find_unknown_model(state.inventory(), to_placement_request({}, spec))) {
+    return tl::unexpected{no_such_model(*unknown)};
+  }
+  return {};
 }
 
 void cluster::machine::settle(planning& what, model::result<model::server_record> how) {
@@ -374,7 +386,7 @@ void cluster::machine::run(ticket from, model::forecast_servers& command) {
       return answer(from, no_such_host(to_string(*wanted)));
     }
   }
-  if (auto admitted = admit_devices(spec); !admitted) {
+  if (auto admitted = admit_devices(spec).and_then([&] { return admit_models(spec); }); !admitted) {
     return answer(from, tl::unexpected{std::move(admitted.error())});
   }
   const auto id = ++last_plan;

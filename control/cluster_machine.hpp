@@ -152,6 +152,7 @@ struct cluster::machine {
   void on(forecast_made& made);
   [[nodiscard]] model::result<void> admit(const model::server_spec& spec) const;
   [[nodiscard]] model::result<void> admit_devices(const model::server_spec& spec) const;
+  [[nodiscard]] model::result<void> admit_models(const model::server_spec& spec) const;
   void ask(open_planning what);
   void take_plan(open_planning what, model::result<model::decision> decision);
   void place(open_planning what, const model::placement& where);

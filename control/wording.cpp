@@ -102,6 +102,16 @@ model::result<void> check_free(const model::device_record& device, const cluster
                {"reason", device.state_reason}});
 }
 
+model::failure no_such_model(const scheduler::unknown_model& what) {
+  std::string known;
+  for (const auto& name : what.known) {
+    known += (known.empty() ? "" : ", ") + name;
+  }
+  auto message = "no device of model '" + what.asked + "' is known";
+  message += what.nearest ? "; did you mean '" + *what.nearest + "'?" : "; there are: " + known;
+  return {errc::invalid_argument, std::move(message), {{"model", what.asked}, {"known", known}}};
+}
+
 model::failure does_not_fit(const model::refusal& why) {
   model::failure failure{errc::does_not_fit, summary(why), {}};
   failure.details["hosts_considered"] = std::to_string(why.hosts_considered);

@@ -28,6 +28,8 @@ namespace berth::control {
 [[nodiscard]] model::result<void> check_free(const model::device_record& device,
                                              const cluster_state& state);
 
+/// Nothing has this model: errc::invalid_argument with the names there are.
+[[nodiscard]] model::failure no_such_model(const scheduler::unknown_model& what);
 /// A refusal as the answer of a command that keeps nothing.
 [[nodiscard]] model::failure does_not_fit(const model::refusal& why);
 

@@ -73,6 +73,18 @@ explain(const inventory& world, const model::placement_request& request, const o
                                                        const model::placement_request& request,
                                                        const model::placement& where);
 
+/// A model that a request asks for and no device of the inventory has, free or not.
+struct unknown_model {
+  std::string asked;
+  std::optional<std::string> nearest; ///< the name that was probably meant
+  std::vector<std::string> known;     ///< every model there is, ascending
+};
+
+/// The first device request whose alternatives match nothing at all: a mistake in the request, not
+/// a lack of room. nullopt = there is none, or the inventory has no devices yet.
+[[nodiscard]] std::optional<unknown_model>
+find_unknown_model(const inventory& world, const model::placement_request& request);
+
 /// How many servers of this shape could be placed one after another, at most `limit`, and where.
 [[nodiscard]] model::forecast forecast(const inventory& world,
                                        const model::placement_request& shape, std::int32_t limit,

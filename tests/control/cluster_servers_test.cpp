@@ -43,6 +43,20 @@ protected:
   link_id link{};
 };
 
+TEST_F(ClusterServers, AModelThatNobodyHasIsAMistakeInTheRequest) {
+  const auto why = create_refused(make_spec("typo", 1, "H10O"));
+  EXPECT_EQ(why.code, errc::invalid_argument);
+  EXPECT_NE(why.message.find("'H10O'"), std::string::npos) << why.message;
+  EXPECT_NE(why.message.find("H100"), std::string::npos) << why.message;
+  EXPECT_EQ(world.machine->state().find_server_named("typo"), nullptr);
+  // One of the alternatives is enough; too many of a known model is no mistake.
+  auto either = make_spec("either", 1, "H10O");
+  either.devices.front().alternatives.push_back(
+      {.model = "A100", .vendor = {}, .type = {}, .vendor_device = {}});
+  EXPECT_EQ(world.create(either).status, server_status::deploying);
+  EXPECT_EQ(world.create(make_spec("many", 5, "H100")).status, server_status::sched_fail);
+}
+
 TEST_F(ClusterServers, CreatePlacesOnOneHostAndTellsItWhenDurable) {
   world.hold_commits = true;
   const auto ticket = world.send(model::create_servers{{make_spec("train-1", 2, "H100")}, true});

@@ -54,7 +54,7 @@ TEST_F(ClusterServers, AModelThatNobodyHasIsAMistakeInTheRequest) {
   either.devices.front().alternatives.push_back(
       {.model = "A100", .vendor = {}, .type = {}, .vendor_device = {}});
   EXPECT_EQ(world.create(either).status, server_status::deploying);
-  EXPECT_EQ(world.create(make_spec("many", 5, "H100")).status, server_status::sched_fail);
+  EXPECT_EQ(create_refused(make_spec("many", 5, "H100"), false).code, errc::does_not_fit);
 }
 
 TEST_F(ClusterServers, CreatePlacesOnOneHostAndTellsItWhenDurable) {

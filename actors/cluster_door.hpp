@@ -42,6 +42,8 @@ struct door_item {
 /// message hands over all that has gathered, so the cost of a message is shared by many requests.
 class cluster_door {
 public:
+  explicit cluster_door(mail_meter meter = {}) : items_(std::move(meter)) {}
+
   /// Work arrived and the cluster sleeps. Set before the first push.
   void on_work(std::function<void()> wake) { wake_ = std::move(wake); }
 

@@ -17,6 +17,8 @@
 
 namespace berth::actors {
 
+using metrics::metric;
+
 namespace {
 
 // What other threads leave for the host. `dial` tells which connection it is about.
@@ -42,6 +44,7 @@ using host_news = std::variant<dial_done, frame_came, line_ended, machine_news>;
 /// that outlives the host keeps nothing alive.
 class host_box {
 public:
+  explicit host_box(mail_meter meter) : items_(std::move(meter)) {}
   void owner(const host_actor& actor) { actor_ = caf::actor_cast<caf::weak_actor_ptr>(actor); }
   void push(host_news news) {
     if (!items_.push(std::move(news)))
@@ -61,7 +64,7 @@ struct host_shell {
 
   host_actor::stateful_pointer<host_shell> self = nullptr;
   host_parts parts;
-  std::shared_ptr<host_box> box = std::make_shared<host_box>();
+  std::shared_ptr<host_box> box;
   std::optional<control::host_machine> machine;
   std::optional<control::agent_link> link;
   std::optional<gate> frames;
@@ -75,8 +78,8 @@ struct host_shell {
   ~host_shell() {
     if (line)
       line->close("the agent stops");
-    if (machine_knows_link && parts.counters)
-      --parts.counters->links_up;
+    if (machine_knows_link)
+      parts.counters.links_up.add(-1);
   }
 
   void work() {
@@ -102,7 +105,7 @@ struct host_shell {
       auto frame = link->next_frame(parts.clock());
       if (!frame)
         break;
-      ++parts.counters->frames_sent;
+      parts.counters.frames_sent.increment();
       (void)line->send(std::move(*frame)); // a line that is gone reports it by itself
     }
     const auto due = link->deadline();
@@ -136,7 +139,9 @@ struct host_shell {
     tell_machine(model::to_host{what.message});
   }
   void act_on(control::agent_link::told& what) { tell_machine(std::move(what.message)); }
-  void act_on(const control::agent_link::dropped&) { ++parts.counters->frames_dropped; }
+  void act_on(const control::agent_link::dropped& what) {
+    parts.counters.frames_dropped.at(static_cast<std::size_t>(what.fault)).increment();
+  }
   void act_on(const control::agent_link::close& what);
 
   // --- The machine's effects
@@ -169,7 +174,7 @@ struct host_shell {
           {model::errc::busy, "too much waits to be sent to the controller"}});
   }
   void carry_out(const control::agent::refused& what) {
-    ++parts.counters->commands_refused;
+    parts.counters.commands_refused.increment();
     if (parts.on_refused)
       parts.on_refused(what.why);
   }
@@ -200,7 +205,7 @@ void host_shell::on(dial_done& news) {
     return;
   }
   if (!news.line) {
-    ++parts.counters->dials_failed;
+    parts.counters.dials_failed.increment();
     tell_trouble(news.line.error().message);
     link->disconnected(parts.clock());
     return;
@@ -208,7 +213,7 @@ void host_shell::on(dial_done& news) {
   line = std::move(*news.line);
   machine_knows_link = true;
   link->connected(parts.clock());
-  ++parts.counters->links_up;
+  parts.counters.links_up.add(1);
   tell_machine(control::agent::link_up{});
 }
 
@@ -216,7 +221,7 @@ void host_shell::on(frame_came& news) {
   news.admitted.release();
   if (news.dial != dial || !line)
     return;
-  ++parts.counters->frames_received;
+  parts.counters.frames_received.increment();
   act(link->received(parts.clock(), std::move(news.frame)));
 }
 
@@ -240,7 +245,7 @@ void host_shell::lose_line() {
   line.reset();
   if (!std::exchange(machine_knows_link, false))
     return;
-  --parts.counters->links_up;
+  parts.counters.links_up.add(-1);
   tell_machine(control::agent::link_down{});
 }
 
@@ -249,8 +254,7 @@ host_actor::behavior_type run_host(host_actor::stateful_pointer<host_shell> self
   auto& shell = self->state;
   shell.self = self;
   shell.parts = parts;
-  if (!shell.parts.counters)
-    shell.parts.counters = std::make_shared<agent_counters>();
+  shell.box = std::make_shared<host_box>(parts.counters.mail);
   shell.box->owner(host_actor{self});
   shell.frames.emplace(parts.frames_max);
   shell.machine.emplace(parts.options);
@@ -272,6 +276,18 @@ host_actor::behavior_type run_host(host_actor::stateful_pointer<host_shell> self
 }
 
 } // namespace
+
+agent_counters::agent_counters(metrics::registry& live, std::function<model::timestamp()> clock)
+    : mail(live, "host", std::move(clock)), links_up(live.get_gauge(metric::host_links)),
+      dials_failed(live.get_counter(metric::host_link_dial_failures_total)),
+      frames_sent(live.get_counter(metric::host_link_frames_sent_total)),
+      frames_received(live.get_counter(metric::host_link_frames_received_total)),
+      commands_refused(live.get_counter(metric::host_commands_refused_total)) {
+  for (std::size_t i = 0; i < frames_dropped.size(); ++i)
+    frames_dropped.at(i) =
+        live.get_counter(metric::host_link_frames_dropped_total,
+                         {control::to_string(static_cast<control::frame_fault>(i))});
+}
 
 host_actor spawn_host(caf::actor_system& system, host_parts parts) {
   return system.spawn(run_host, std::move(parts));

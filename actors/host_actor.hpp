@@ -1,6 +1,6 @@
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,22 +10,29 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/link_transport.hpp"
+#include "actors/mail_meter.hpp"
 #include "actors/ownership_store.hpp"
 #include "control/agent_link.hpp"
 #include "control/host_machine.hpp"
 #include "hostbackend/host_backend.hpp"
+#include "metrics/registry.hpp"
 #include "model/random.hpp"
 
 namespace berth::actors {
 
-/// What an agent's process counts over all its hosts. Atomics: read by a scrape at any time.
+/// What an agent's process counts over all its hosts. Default-made: counts nothing.
 struct agent_counters {
-  std::atomic<std::int64_t> links_up{0};
-  std::atomic<std::uint64_t> dials_failed{0};
-  std::atomic<std::uint64_t> frames_sent{0};
-  std::atomic<std::uint64_t> frames_received{0};
-  std::atomic<std::uint64_t> frames_dropped{0};
-  std::atomic<std::uint64_t> commands_refused{0};
+  agent_counters() = default;
+  /// `live` outlives it.
+  agent_counters(metrics::registry& live, std::function<model::timestamp()> clock);
+
+  mail_meter mail;
+  metrics::gauge links_up;
+  metrics::counter dials_failed;
+  metrics::counter frames_sent;
+  metrics::counter frames_received;
+  std::array<metrics::counter, control::frame_faults> frames_dropped;
+  metrics::counter commands_refused;
 };
 
 struct host_parts {
@@ -41,7 +48,7 @@ struct host_parts {
   control::turnover_options turnover;
   control::agent_link::config link;
   std::int64_t frames_max = 64; ///< received and not yet handled; beyond it the line is closed
-  std::shared_ptr<agent_counters> counters;
+  agent_counters counters;
   std::function<void(const model::failure&)> on_refused; ///< for a log; may be empty
   /// Told when the link comes up (nullptr), goes down, or why it cannot be made (each reason once
   /// until it is up again); for a log, may be empty.

@@ -13,6 +13,8 @@
 
 namespace berth::actors {
 
+using metrics::metric;
+
 namespace {
 
 struct frame_came {
@@ -35,6 +37,7 @@ using link_news = std::variant<frame_came, line_ended, flooded, welcome_given, t
 /// The link's letter box, for the transport and the cluster.
 class link_box {
 public:
+  explicit link_box(mail_meter meter) : items_(std::move(meter)) {}
   void owner(const host_link_actor& actor) { actor_ = caf::actor_cast<caf::weak_actor_ptr>(actor); }
   void push(link_news news) {
     if (!items_.push(std::move(news)))
@@ -76,15 +79,14 @@ struct link_shell {
   std::optional<control::host_link> machine;
   control::link_id id{};
   bool known_to_cluster = false;
+  std::uint64_t missed = 0;      ///< frames, as counted last
   std::optional<permit> holding; ///< of the frame in hand; goes on to the cluster
   std::optional<model::timestamp> armed;
 
   ~link_shell() {
     if (!machine)
       return;
-    auto& counters = *with.parts.counters;
-    --counters.open;
-    counters.frames_missed += machine->frames_missed();
+    with.parts.counters.open.add(-1);
   }
 
   void work();
@@ -112,7 +114,7 @@ struct link_shell {
   void act_on(control::host_link::opened& what);
   void act_on(control::host_link::said& what);
   void act_on(const control::host_link::dropped& what) {
-    ++with.parts.counters->frames_dropped[static_cast<std::size_t>(what.fault)];
+    with.parts.counters.frames_dropped.at(static_cast<std::size_t>(what.fault)).increment();
   }
   void act_on(const control::host_link::close& what) { end(what.why, what.expired); }
   void push(control::input what, std::shared_ptr<link_outlet> words = nullptr) {
@@ -141,7 +143,7 @@ void link_shell::settle() {
     auto frame = machine->next_frame();
     if (!frame)
       break;
-    ++with.parts.counters->frames_sent;
+    with.parts.counters.frames_sent.increment();
     (void)with.line->send(std::move(*frame)); // a line that is gone reports it by itself
   }
   if (!with.line)
@@ -155,15 +157,17 @@ void link_shell::settle() {
 }
 
 void link_shell::on(frame_came& news) {
-  ++with.parts.counters->frames_received;
+  with.parts.counters.frames_received.increment();
   holding = std::move(news.admitted);
   act(machine->received(with.parts.clock(), std::move(news.frame)));
+  const auto before = std::exchange(missed, machine->frames_missed());
+  with.parts.counters.frames_missed.increment(static_cast<double>(missed - before));
   holding.reset();
 }
 
 void link_shell::act_on(control::host_link::opened& what) {
   known_to_cluster = true;
-  ++with.parts.counters->accepted;
+  with.parts.counters.accepted.increment();
   push(control::link_opened{id, what.incarnation, std::move(what.info)},
        std::make_shared<outlet>(with.box));
 }
@@ -192,7 +196,7 @@ host_link_actor::behavior_type run_link(host_link_actor::stateful_pointer<link_s
   auto how = cargo.parts.link;
   how.leader = cargo.parts.door->leader();
   shell.machine.emplace(how, cargo.host, cargo.parts.clock());
-  ++cargo.parts.counters->open;
+  cargo.parts.counters.open.add(1);
   shell.settle();
   return {
       [self](atom::wake) { self->state.work(); },
@@ -203,13 +207,10 @@ host_link_actor::behavior_type run_link(host_link_actor::stateful_pointer<link_s
 class live_link_door final : public link_door {
 public:
   live_link_door(caf::actor_system& system, host_link_parts parts)
-      : system_(system), parts_(std::move(parts)) {
-    if (!parts_.counters)
-      parts_.counters = std::make_shared<link_counters>();
-  }
+      : system_(system), parts_(std::move(parts)) {}
 
   controller_listener admit(std::string host, std::shared_ptr<controller_line> line) override {
-    auto box = std::make_shared<link_box>();
+    auto box = std::make_shared<link_box>(parts_.counters.mail);
     const auto actor =
         system_.spawn(run_link, link_cargo{parts_, std::move(host), std::move(line), box});
     box->owner(actor);
@@ -239,6 +240,18 @@ private:
 };
 
 } // namespace
+
+link_counters::link_counters(metrics::registry& live, std::function<model::timestamp()> clock)
+    : mail(live, "host_link", std::move(clock)), open(live.get_gauge(metric::host_links)),
+      accepted(live.get_counter(metric::host_links_accepted_total)),
+      frames_received(live.get_counter(metric::host_link_frames_received_total)),
+      frames_sent(live.get_counter(metric::host_link_frames_sent_total)),
+      frames_missed(live.get_counter(metric::host_link_frames_missed_total)) {
+  for (std::size_t i = 0; i < frames_dropped.size(); ++i)
+    frames_dropped.at(i) =
+        live.get_counter(metric::host_link_frames_dropped_total,
+                         {control::to_string(static_cast<control::frame_fault>(i))});
+}
 
 std::shared_ptr<link_door> make_link_door(caf::actor_system& system, host_link_parts parts) {
   return std::make_shared<live_link_door>(system, std::move(parts));

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,18 +9,25 @@
 
 #include "actors/cluster_door.hpp"
 #include "actors/link_transport.hpp"
+#include "actors/mail_meter.hpp"
 #include "control/host_link.hpp"
+#include "metrics/registry.hpp"
 
 namespace berth::actors {
 
-/// What the controller counts over all its links. Atomics: read by a scrape at any time.
+/// What the controller counts over all its links. Default-made: counts nothing.
 struct link_counters {
-  std::atomic<std::int64_t> open{0};
-  std::atomic<std::uint64_t> accepted{0};
-  std::atomic<std::uint64_t> frames_received{0};
-  std::atomic<std::uint64_t> frames_sent{0};
-  std::atomic<std::uint64_t> frames_missed{0};
-  std::array<std::atomic<std::uint64_t>, control::frame_faults> frames_dropped{};
+  link_counters() = default;
+  /// `live` outlives it.
+  link_counters(metrics::registry& live, std::function<model::timestamp()> clock);
+
+  mail_meter mail;
+  metrics::gauge open;
+  metrics::counter accepted;
+  metrics::counter frames_received;
+  metrics::counter frames_sent;
+  metrics::counter frames_missed;
+  std::array<metrics::counter, control::frame_faults> frames_dropped;
 };
 
 struct host_link_parts {
@@ -28,7 +35,7 @@ struct host_link_parts {
   std::function<model::timestamp()> clock;
   control::host_link::config link; ///< its leader is taken from the door when a line is admitted
   std::int64_t frames_max = 64;    ///< per link, received and not yet handled by the cluster
-  std::shared_ptr<link_counters> counters;
+  link_counters counters;
 };
 
 /// The door for agents' connections: an actor per connection, which ends with it.

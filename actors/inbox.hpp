@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "actors/mail_meter.hpp"
+
 namespace berth::actors {
 
 /// Where many threads leave work for one actor. The actor's mailbox then holds at most one wake-up
@@ -13,19 +15,31 @@ namespace berth::actors {
 /// Unbounded by itself: what is pushed carries a permit, or the pushing side has one outstanding.
 template <class T> class inbox {
 public:
+  explicit inbox(mail_meter meter = {}) : meter_(std::move(meter)) {}
+  inbox(const inbox&) = delete;
+  inbox& operator=(const inbox&) = delete;
+  ~inbox() { meter_.lost(arrivals_.size()); }
+
   /// True: the inbox was empty, so the caller must wake the actor. Any thread.
   [[nodiscard]] bool push(T item) {
     const std::lock_guard lock{mutex_};
     items_.push_back(std::move(item));
+    if (meter_.measures())
+      arrivals_.push_back(meter_.came());
     return std::exchange(awaited_, false);
   }
   /// Everything that has gathered, oldest first. The next push asks for a wake-up again. The
   /// actor's thread only.
   [[nodiscard]] std::vector<T> take() {
     std::vector<T> taken;
-    const std::lock_guard lock{mutex_};
-    taken.swap(items_);
-    awaited_ = true;
+    std::vector<model::timestamp> arrivals;
+    {
+      const std::lock_guard lock{mutex_};
+      taken.swap(items_);
+      arrivals.swap(arrivals_);
+      awaited_ = true;
+    }
+    meter_.taken(arrivals);
     return taken;
   }
   [[nodiscard]] std::size_t size() const {
@@ -36,6 +50,8 @@ public:
 private:
   mutable std::mutex mutex_;
   std::vector<T> items_;
+  std::vector<model::timestamp> arrivals_; ///< of the items; empty without a meter
+  mail_meter meter_;
   bool awaited_ = true;
 };
 

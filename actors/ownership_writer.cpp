@@ -76,7 +76,7 @@ std::shared_ptr<ownership_keeper> spawn_ownership_writer(caf::actor_system& syst
                                                          ownership_writer_options options) {
   auto parts = std::make_shared<writer_parts>();
   parts->store = std::move(store);
-  parts->orders = std::make_shared<inbox<keep_order>>();
+  parts->orders = std::make_shared<inbox<keep_order>>(options.mail);
   auto orders = parts->orders;
   auto actor = options.detached ? system.spawn<caf::detached>(run_writer, std::move(parts))
                                 : system.spawn(run_writer, std::move(parts));

@@ -4,12 +4,14 @@
 
 #include <caf/fwd.hpp>
 
+#include "actors/mail_meter.hpp"
 #include "actors/ownership_store.hpp"
 
 namespace berth::actors {
 
 struct ownership_writer_options {
   bool detached = true; ///< a thread of its own; false on virtual time
+  mail_meter mail{};
 };
 
 /// Starts the writer of a process; all its devices share it and its fsyncs. Ends when the returned

@@ -98,7 +98,11 @@ public:
                     control::cluster_state loaded, metrics::registry& live,
                     metrics::snapshot_slot& slot)
       : caf_(config.threads_actors), system_(caf_),
+        door_(std::make_shared<actors::cluster_door>(
+            actors::mail_meter{live, "cluster", wall_clock})),
         observer_(std::make_shared<actors::cluster_metrics>(live, slot, log_note)) {
+    for (const auto* actor : {"cluster", "scheduler", "store_writer", "host_link"})
+      (void)live.get_counter(metrics::metric::actor_restarts_total, {actor});
     auto reader = store.reader;
     actors::cluster_parts parts;
     parts.config = cluster_settings(config);
@@ -128,6 +132,7 @@ public:
     links.door = door_;
     links.clock = wall_clock;
     links.link.lease = config.hosts_lease;
+    links.counters = actors::link_counters{live, wall_clock};
     link_door_ = actors::make_link_door(system_, std::move(links));
   }
   controller_actors(const controller_actors&) = delete;
@@ -159,7 +164,7 @@ private:
 
   actor_config caf_;
   caf::actor_system system_;
-  std::shared_ptr<actors::cluster_door> door_ = std::make_shared<actors::cluster_door>();
+  std::shared_ptr<actors::cluster_door> door_;
   std::shared_ptr<actors::event_feed> feed_ = std::make_shared<actors::event_feed>(65'536);
   std::shared_ptr<std::atomic<bool>> ready_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<actors::cluster_metrics> observer_;
@@ -247,6 +252,7 @@ started<exit_code> serve(const controller_config& config) {
   if (!loaded)
     return tl::unexpected{std::move(loaded.error())};
   metrics::registry live{metrics::process::controller};
+  live.get_gauge(metrics::metric::build_info, {version(), revision()}).set(1);
   metrics::snapshot_slot slot;
   controller_actors actors{config, std::move(*log), std::move(*loaded), live, slot};
   auto options = service_settings(config);

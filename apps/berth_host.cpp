@@ -55,8 +55,12 @@ public:
               actors::ownership_file::opened kept, metrics::registry& live)
       : caf_(config.threads_actors), system_(caf_), timer_(pool),
         dialer_(actors::make_websocket_dialer(pool, dial_settings(config, controller))),
-        keeper_(actors::spawn_ownership_writer(system_, std::move(kept.file))),
-        kept_(std::move(kept.kept)), live_(live) {}
+        keeper_(actors::spawn_ownership_writer(system_, std::move(kept.file),
+                                               {true, {live, "ownership_writer", wall_clock}})),
+        kept_(std::move(kept.kept)), live_(live), counters_(live, wall_clock) {
+    for (const auto* actor : {"host", "device", "ownership_writer"})
+      (void)live.get_counter(metrics::metric::actor_restarts_total, {actor});
+  }
   host_agents(const host_agents&) = delete;
   host_agents& operator=(const host_agents&) = delete;
   ~host_agents() {
@@ -72,7 +76,8 @@ public:
   void start(const host_config& config, simulated_host machine) {
     actors::host_parts parts;
     parts.name = machine.name;
-    parts.backend = actors::make_metered_backend(std::move(machine.backend), live_, wall_clock);
+    parts.backend =
+        actors::make_metered_backend(std::move(machine.backend), machine.name, live_, wall_clock);
     parts.dialer = dialer_;
     parts.keeper = keeper_;
     parts.kept = kept_;
@@ -100,8 +105,6 @@ public:
     hosts_.push_back(std::move(host));
   }
 
-  [[nodiscard]] const actors::agent_counters& counters() const { return *counters_; }
-
 private:
   actor_config caf_;
   caf::actor_system system_;
@@ -110,7 +113,7 @@ private:
   std::shared_ptr<actors::ownership_keeper> keeper_;
   actors::kept_ownerships kept_;
   metrics::registry& live_;
-  std::shared_ptr<actors::agent_counters> counters_ = std::make_shared<actors::agent_counters>();
+  actors::agent_counters counters_;
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   std::vector<actors::host_actor> hosts_;
 };
@@ -128,6 +131,7 @@ int run(const host_config& config) {
   if (!kept)
     return fail(exit_code::store_refused, kept.error().message);
   metrics::registry live{metrics::process::host};
+  live.get_gauge(metrics::metric::build_info, {version(), revision()}).set(1);
   net::io_pool pool{static_cast<unsigned>(config.threads_io)};
   auto exposed = metrics_port::open(pool, config, live);
   if (!exposed)

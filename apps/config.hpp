@@ -114,5 +114,8 @@ read_host_arguments(int argc, const char* const* argv);
 
 /// The version of the whole project, e.g. `0.1.0`.
 [[nodiscard]] std::string_view version();
+/// The commit that the program was built from, with `-dirty` if files differed; `unknown` outside
+/// of a git checkout.
+[[nodiscard]] std::string_view revision();
 
 } // namespace berth::apps

@@ -1,5 +1,8 @@
+#include <chrono>
+#include <string>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "actors/admission.hpp"
@@ -7,6 +10,8 @@
 
 namespace berth::actors {
 namespace {
+
+using testing::HasSubstr;
 
 TEST(GateTest, RefusesBeyondItsCapacityAndCountsIt) {
   gate door{10};
@@ -65,6 +70,33 @@ TEST(InboxTest, AsksForOneWakeUpPerHandover) {
   EXPECT_TRUE(box.push(3));
   EXPECT_EQ(box.take(), std::vector{3});
   EXPECT_TRUE(box.take().empty());
+}
+
+TEST(InboxTest, TellsHowMuchWaitsAndHowLongItWaited) {
+  metrics::registry live{metrics::process::controller};
+  model::timestamp now{};
+  const auto scrape = [&] {
+    metrics::text_writer out;
+    live.collect(out);
+    return out.take();
+  };
+  const std::string waiting = "berth_actor_mailbox_messages{actor=\"cluster\"} ";
+  {
+    inbox<int> box{mail_meter{live, "cluster", [&now] { return now; }}};
+    (void)box.push(1);
+    now += std::chrono::seconds{2};
+    (void)box.push(2);
+    EXPECT_THAT(scrape(), HasSubstr(waiting + "2\n"));
+    now += std::chrono::seconds{1};
+    (void)box.take();
+    const auto text = scrape();
+    EXPECT_THAT(text, HasSubstr(waiting + "0\n"));
+    EXPECT_THAT(text, HasSubstr("berth_actor_message_wait_seconds_count{actor=\"cluster\"} 2\n"));
+    EXPECT_THAT(text, HasSubstr("berth_actor_message_wait_seconds_sum{actor=\"cluster\"} 4\n"));
+    (void)box.push(3);
+    EXPECT_THAT(scrape(), HasSubstr(waiting + "1\n"));
+  }
+  EXPECT_THAT(scrape(), HasSubstr(waiting + "0\n")); // what nobody will read waits no more
 }
 
 TEST(InboxTest, FloodedByThreadsItStaysBoundedByTheGateAndLosesNothingItTook) {

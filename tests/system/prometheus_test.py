@@ -88,6 +88,15 @@ def check_exposition(cluster):
         assert checked.returncode == 0 and not found, f"{name}'s /metrics: {found}"
 
 
+# Series without a panel that a cluster in use must have moved, or must at least show.
+MOVED = ("berth_host_link_frames_received_total", "berth_host_link_frames_sent_total", "berth_host_links",
+         "berth_host_links_accepted_total", "berth_device_resets_total", "berth_device_allocated_seconds_total",
+         "berth_actor_message_wait_seconds_count", "berth_build_info",
+         "berth_inventory_last_success_timestamp_seconds")
+SHOWN = ("berth_host_link_frames_dropped_total", "berth_host_link_frames_missed_total", "berth_actor_restarts_total",
+         "berth_actor_mailbox_messages", "berth_device_health_events_total", "berth_host_commands_refused_total")
+
+
 def make_history(cluster):
     """Something for every panel to show: servers that run, one that is refused, a device in turnover."""
     status, server = cluster.request("POST", "/v1/servers", {
@@ -136,6 +145,11 @@ def main():
                        lambda: prometheus.value("sum(berth_device_allocated)") == 5)
             check_panels(prometheus, source)
             check_exposition(cluster)
+            for name in MOVED:
+                eventually(f"{name} moves", lambda: prometheus.value(f"sum({name})") > 0)
+            for name in SHOWN:
+                assert has_number(prometheus.query(f"sum({name})")), f"{name} is not exported"
+            assert prometheus.value("sum(berth_actor_restarts_total)") == 0
             for name, expression in alert_queries(source):
                 firing = prometheus.query(expression)
                 assert not firing, f"{name} is active on a healthy cluster: {firing}"

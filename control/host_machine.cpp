@@ -108,6 +108,8 @@ void host_machine::introduce(const ops::server_listing& servers) {
   scanning_ = false;
   std::map<model::device_id, model::server_id> holders;
   for (const auto& one : servers) {
+    if (!one.running)
+      fences_.emplace(one.server, one.devices);
     drive(one.server, life::listed{one});
     if (one.running)
       for (const auto& device : one.devices)
@@ -132,6 +134,8 @@ void host_machine::introduce(const ops::server_listing& servers) {
 
 void host_machine::introduce_device(const model::device_info& facts,
                                     std::optional<model::server_id> held_by) {
+  if (!held_by && !devices_.contains(facts.id) && is_fenced(facts.id))
+    return;
   const auto [entry, is_new] = devices_.try_emplace(facts.id);
   entry->second.present = true;
   if (is_new) {
@@ -142,6 +146,20 @@ void host_machine::introduce_device(const model::device_info& facts,
   tell_device(facts.id, turnover::found{.facts = facts, .held_by = held_by});
   if (const auto command = commands_.find(facts.id); is_new && command != commands_.end())
     tell_device(facts.id, command->second);
+}
+
+bool host_machine::is_fenced(const model::device_id& device) const {
+  return std::any_of(fences_.begin(), fences_.end(), [&device](const auto& one) {
+    return std::find(one.second.begin(), one.second.end(), device) != one.second.end();
+  });
+}
+
+void host_machine::unfence(const model::server_id& server) {
+  fences_.erase(server);
+  for (const auto& facts : info_->devices)
+    if (!devices_.contains(facts.id))
+      introduce_device(facts, std::nullopt);
+  readiness_due_ = true;
 }
 
 // --- The controller ------------------------------------------------------------------------------
@@ -312,6 +330,8 @@ void host_machine::route(const model::server_id& server, const life::effect& wha
     entry.observed = report->what;
     entry.known = true;
     changed(entry.told);
+  } else if (std::holds_alternative<life::surely_off>(what)) {
+    unfence(server);
   } else {
     entry.gone = true;
     changed(entry.told);
@@ -357,6 +377,11 @@ life::devices_changed host_machine::readiness_of(const model::desired_server& se
   for (const auto& one : server.attachments) {
     const auto found = devices_.find(one.device);
     const auto name = "device " + to_string(one.device);
+    if (found == devices_.end() && is_fenced(one.device)) {
+      waiting = {.how = life::readiness::waiting,
+                 .reason = "waits for " + name + ", which a server of before may be about to use"};
+      continue;
+    }
     if (found == devices_.end())
       return {.how = life::readiness::failed, .reason = name + " is not on this host"};
     const auto& seen = found->second.observed;

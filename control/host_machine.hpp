@@ -114,8 +114,9 @@ struct host_options {
 ///
 /// Invariants, checked by tests/control/host_machine_test.cpp:
 ///  1. No desired state older than (leader, generation) of the last one is obeyed.
-///  2. Devices hear `found` only after the running servers were listed: a device that a server
-///     holds is never cleaned under it.
+///  2. Devices hear `found` only after the running servers were listed, and those of a server that
+///     a former life of the agent may be starting only when it surely does not run: a device that a
+///     server holds is never touched under it.
 ///  3. At most `operations_in_flight_max` operations are at the backend.
 ///  4. A change is in some report until a report that carries it (or a later one) is acknowledged.
 class host_machine {
@@ -198,6 +199,8 @@ private:
   void listed(const model::result<model::host_operations::operation_result>& outcome);
   void introduce(const model::host_operations::server_listing& servers);
   void introduce_device(const model::device_info& facts, std::optional<model::server_id> held_by);
+  [[nodiscard]] bool is_fenced(const model::device_id& device) const;
+  void unfence(const model::server_id& server);
   void listed_again(const model::result<model::host_operations::operation_result>& outcome);
   void scan_failed();
   void say_hello();
@@ -227,6 +230,8 @@ private:
   std::map<model::device_id, turnover::ownership> kept_;
   std::map<model::device_id, device_entry> devices_;
   std::map<model::server_id, server_entry> servers_;
+  /// Servers that may be about to run since a former life, with the devices as listed.
+  std::map<model::server_id, std::vector<model::device_id>> fences_;
   bool scanning_ = false;
   bool scan_again_ = false;
   bool inventory_due_ = false; ///< asked for by a probe, or changed

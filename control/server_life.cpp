@@ -86,8 +86,12 @@ void server_life::on(const life::unwanted&) {
 }
 
 void server_life::on(const life::listed& what) {
-  if (existence_ == existence::unknown && outstanding_ == task::none)
-    seen(what.what);
+  if (existence_ != existence::unknown || outstanding_ != task::none || fenced_)
+    return;
+  if (!what.what || what.what->running)
+    return seen(what.what);
+  fenced_ = what.what;
+  enter(server_status::unknown, "a former life of the agent may be starting it");
 }
 
 void server_life::on(const life::listed_again& what) {
@@ -194,6 +198,12 @@ void server_life::succeeded(task what, const ops::operation_result& outcome) {
   case task::undefine:
     existence_ = existence::absent;
     return;
+  case task::fence: {
+    auto listed = *std::exchange(fenced_, std::nullopt);
+    listed.running = false;
+    effects_.emplace_back(life::surely_off{});
+    return seen(listed);
+  }
   case task::observe: {
     const auto* all = std::get_if<ops::server_listing>(&outcome);
     if (all == nullptr)
@@ -208,7 +218,7 @@ void server_life::succeeded(task what, const ops::operation_result& outcome) {
 }
 
 void server_life::failed(task what, const model::failure& why) {
-  if (what == task::observe)
+  if (what == task::observe || what == task::fence)
     return retry_later(server_status::unknown, why.message);
   if (is_unknown(why)) {
     existence_ = existence::unknown; // look, then judge what was tried
@@ -288,7 +298,9 @@ void server_life::reconcile() {
   if (busy)
     return;
   if (existence_ == existence::unknown) {
-    if (doubtful_ != task::none)
+    if (fenced_)
+      perform(task::fence);
+    else if (doubtful_ != task::none)
       perform(task::observe);
     return; // otherwise `listed` comes
   }
@@ -381,7 +393,8 @@ void server_life::perform(task what) {
     break;
   case task::stop:
   case task::force_stop:
-    operation = ops::stop_server{.server = id_, .force = what == task::force_stop};
+  case task::fence:
+    operation = ops::stop_server{.server = id_, .force = what != task::stop};
     break;
   case task::undefine:
     operation = ops::undefine_server{id_};

@@ -38,7 +38,8 @@ struct wanted {
 };
 /// The controller does not want the server on this host.
 struct unwanted {};
-/// The backend lists the server (or not) at the agent's start.
+/// The backend lists the server (or not) at the agent's start. One that is listed and does not run
+/// may be about to: a former life of the agent may have asked for that.
 struct listed {
   std::optional<model::host_operations::listed_server> what;
 };
@@ -104,12 +105,17 @@ struct report {
   model::observed_server what;
   friend bool operator==(const report&, const report&) = default;
 };
+/// It was listed and does not run, and nothing that a former life asked for can start it any more.
+struct surely_off {
+  friend bool operator==(const surely_off&, const surely_off&) = default;
+};
 /// Nothing of the server is left on the host; the machine can be dropped.
 struct gone {
   friend bool operator==(const gone&, const gone&) = default;
 };
 
-using effect = std::variant<perform, arm_timer, request_use, find_use, end_use, report, gone>;
+using effect =
+    std::variant<perform, arm_timer, request_use, find_use, end_use, report, surely_off, gone>;
 using effects = std::vector<effect>;
 
 } // namespace life
@@ -143,7 +149,16 @@ public:
   [[nodiscard]] bool running() const { return running_; }
 
 private:
-  enum class task : std::uint8_t { none, define, start, stop, force_stop, undefine, observe };
+  enum class task : std::uint8_t {
+    none,
+    define,
+    start,
+    stop,
+    force_stop,
+    undefine,
+    observe,
+    fence
+  };
   enum class existence : std::uint8_t { unknown, absent, defined };
   enum class timer_use : std::uint8_t { none, deadline, graceful, devices, retry };
 
@@ -203,7 +218,10 @@ private:
   timer_use timer_use_ = timer_use::none;
   bool force_next_ = false;                        ///< asking the guest did not help
   std::optional<model::desired_server> attempted_; ///< by the latest define or start
-  std::optional<std::string> early_exit_;          ///< reported while the start was outstanding
+  /// Listed, not running, and not yet known to stay so: stopped by force before all else, which
+  /// the hypervisor does after whatever else it does with the server.
+  std::optional<model::host_operations::listed_server> fenced_;
+  std::optional<std::string> early_exit_; ///< reported while the start was outstanding
   task doubtful_ = task::none; ///< its outcome is unknown; judged when the backend has listed
   std::string doubt_;
   model::server_status status_ = model::server_status::unknown;

@@ -71,6 +71,8 @@ struct fleet_auditor::state {
       used.erase(reset->device);
     } else if (const auto* unbind = std::get_if<operations::unbind_device>(&what))
       touched(host, unbind->device, "unbound");
+    else if (const auto* bind = std::get_if<operations::bind_device>(&what))
+      touched(host, bind->device, "bound");
   }
 
   /// The truth of one host: what is not in it does not run there.

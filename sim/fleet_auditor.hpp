@@ -17,8 +17,7 @@ namespace berth::sim {
 /// What it holds to be wrong:
 ///  1. a server starts with a device that another running server has;
 ///  2. a server starts while it already runs on another host;
-///  3. a device is reset or unbound while a running server has it (binding what is bound changes
-///     nothing, and what a dead agent asked for may still come);
+///  3. a device is bound, reset or unbound while a running server has it;
 ///  4. a server starts with a device that was not reset since its last user.
 class fleet_auditor {
 public:

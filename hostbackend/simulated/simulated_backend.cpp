@@ -48,6 +48,18 @@ std::optional<model::device_id> device_of(const operation& what) {
   return std::nullopt;
 }
 
+std::optional<model::server_id> server_of(const operation& what) {
+  if (const auto* define = std::get_if<define_server>(&what))
+    return define->server.id;
+  if (const auto* start = std::get_if<start_server>(&what))
+    return start->server.id;
+  if (const auto* stop = std::get_if<stop_server>(&what))
+    return stop->server;
+  if (const auto* undefine = std::get_if<undefine_server>(&what))
+    return undefine->server;
+  return std::nullopt;
+}
+
 errc code_of_failing(const operation& what) {
   if (std::holds_alternative<bind_device>(what) || std::holds_alternative<unbind_device>(what))
     return errc::bind_failed;
@@ -97,7 +109,36 @@ public:
     completion done;
   };
 
-  /// Not guarded: takes the lock itself.
+  /// Not guarded: takes the lock itself. A hypervisor does one thing at a time with a server.
+  void accept(operation what, completion done) {
+    if (const auto server = server_of(what)) {
+      const std::lock_guard lock{mutex_};
+      if (const auto [queue, idle] = queues_.try_emplace(*server); !idle)
+        return queue->second.push_back({std::move(what), std::move(done)});
+    }
+    begin(std::move(what), std::move(done));
+  }
+
+  /// Not guarded. What waits for the operation's server comes next.
+  void go_on_after(const operation& what) {
+    const auto server = server_of(what);
+    if (!server)
+      return;
+    std::optional<waiting> next;
+    {
+      const std::lock_guard lock{mutex_};
+      const auto queue = queues_.find(*server);
+      if (queue->second.empty()) {
+        queues_.erase(queue);
+        return;
+      }
+      next = std::move(queue->second.front());
+      queue->second.pop_front();
+    }
+    begin(std::move(next->what), std::move(next->done));
+  }
+
+  /// Not guarded.
   void begin(operation what, completion done) {
     std::optional<strike> struck;
     model::duration delay{};
@@ -139,6 +180,7 @@ public:
         if (const auto self = weak.lock())
           self->end_guest(id, "the guest powered off");
       });
+    go_on_after(what);
     done(std::move(result));
     if (listener)
       for (auto& event : events)
@@ -451,6 +493,7 @@ public:
   std::vector<std::pair<fault, std::uint32_t>> injected_; ///< with strikes so far
   std::vector<std::uint32_t> strikes_;                    ///< of the plan's faults
   std::deque<waiting> stuck_;
+  std::map<model::server_id, std::deque<waiting>> queues_; ///< of each server that is worked on
 };
 
 simulated_backend::simulated_backend(simulated_host host,
@@ -461,7 +504,7 @@ simulated_backend::simulated_backend(simulated_host host,
 simulated_backend::~simulated_backend() = default;
 
 void simulated_backend::perform(operation what, completion done) {
-  state_->begin(std::move(what), std::move(done));
+  state_->accept(std::move(what), std::move(done));
 }
 
 void simulated_backend::on_event(std::function<void(backend_event)> listener) {
@@ -480,8 +523,10 @@ void simulated_backend::inject(fault what) {
 
 void simulated_backend::clear_faults() {
   for (auto& one : state_->calm())
-    state_->clock_.after({}, [done = std::move(one.done)] {
-      done(fail(errc::outcome_unknown, "it was stuck and given up (injected)"));
+    state_->clock_.after({}, [weak = state_->weak_from_this(), one = std::move(one)] {
+      if (const auto self = weak.lock())
+        self->go_on_after(one.what);
+      one.done(fail(errc::outcome_unknown, "it was stuck and given up (injected)"));
     });
 }
 

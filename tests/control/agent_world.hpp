@@ -154,6 +154,8 @@ public:
   std::map<model::server_id, model::observed_server> servers_seen;
   std::map<model::device_id, model::observed_device> devices_seen;
   bool acknowledge = true;
+  /// Told of every operation that ends, whichever life of the agent asked for it; may be empty.
+  std::function<void(const model::host_operations::operation&)> on_answer;
 
 private:
   bool lost() { return loss > 0 && dice.chance(loss); }
@@ -170,11 +172,14 @@ private:
     } else if (auto* work = std::get_if<agent::perform>(&effect)) {
       check_safe(work->what);
       in_flight_max = std::max(in_flight_max, machine->operations_in_flight());
-      backend.perform(
-          std::move(work->what), [this, life = life_, number = work->number](auto outcome) {
-            if (life == life_)
-              to_host(agent::operation_finished{.number = number, .outcome = std::move(outcome)});
-          });
+      auto asked = work->what;
+      backend.perform(std::move(work->what), [this, life = life_, number = work->number,
+                                              asked = std::move(asked)](auto outcome) {
+        if (on_answer)
+          on_answer(asked);
+        if (life == life_)
+          to_host(agent::operation_finished{.number = number, .outcome = std::move(outcome)});
+      });
     } else if (const auto* timer = std::get_if<agent::arm_timer>(&effect)) {
       clock.after(timer->after, [this, life = life_, number = timer->number] {
         if (life == life_)

@@ -11,6 +11,7 @@ namespace {
 using model::device_state;
 using model::server_status;
 using testing::agent_world;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -128,6 +129,32 @@ TEST_F(HostMachine, AnAgentThatRestartsAdoptsWhatRuns) {
   EXPECT_EQ(world.status_of(id(1)), server_status::running);
   ASSERT_THAT(world.listing(), SizeIs(1));
   EXPECT_TRUE(world.listing()[0].running) << "it was never touched";
+}
+
+TEST_F(HostMachine, ADeviceThatAFormerLifeIsStartingAServerWithIsNotTouched) {
+  want(id(1), {device(0)});
+  while (world.state_of(device(0)) != device_state::in_use) // granted: the start is under way
+    world.run_for(std::chrono::milliseconds{20});
+  std::vector<std::string> done;
+  world.on_answer = [&](const model::host_operations::operation& what) {
+    namespace ops = model::host_operations;
+    if (std::holds_alternative<ops::start_server>(what))
+      done.emplace_back("start");
+    if (const auto* stop = std::get_if<ops::stop_server>(&what))
+      done.emplace_back(stop->force ? "force_stop" : "stop");
+    if (const auto* bind = std::get_if<ops::bind_device>(&what); bind && bind->device == device(0))
+      done.emplace_back("bind");
+  };
+  world.boot(); // the start goes on without its agent
+  world.connect();
+  world.run();
+  ASSERT_GE(done.size(), 4U);
+  done.resize(4);
+  EXPECT_THAT(done, ElementsAre("start", "force_stop", "bind", "start"));
+  EXPECT_EQ(world.status_of(id(1)), server_status::running);
+  EXPECT_EQ(world.state_of(device(0)), device_state::in_use);
+  EXPECT_EQ(world.state_of(device(1)), device_state::free)
+      << "what nobody uses is not kept waiting";
 }
 
 TEST_F(HostMachine, AServerThatNobodyWantsIsRemovedAfterARestart) {

@@ -54,6 +54,8 @@ protected:
         words.emplace_back("find_use");
       } else if (std::holds_alternative<life::end_use>(effect)) {
         words.emplace_back("end_use");
+      } else if (std::holds_alternative<life::surely_off>(effect)) {
+        words.emplace_back("surely_off");
       } else if (std::holds_alternative<life::gone>(effect)) {
         words.emplace_back("gone");
       }
@@ -178,6 +180,19 @@ TEST_F(ServerLife, ARunningServerIsAdoptedWithItsDevices) {
   EXPECT_THAT(step(life::wanted{with_device(model::power::on, 5)}), IsEmpty())
       << "its restarts are taken as done";
   EXPECT_THAT(step(life::wanted{with_device(model::power::on, 6)}), ElementsAre("stop"));
+}
+
+TEST_F(ServerLife, WhatAFormerLifeMayBeStartingIsForcedOffBeforeAllElse) {
+  EXPECT_THAT(step(life::listed{ops::listed_server{the_server, false, {the_device}}}),
+              ElementsAre("force_stop"));
+  EXPECT_EQ(status(), server_status::unknown);
+  EXPECT_THAT(step(life::wanted{with_device(model::power::on)}), IsEmpty());
+  EXPECT_THAT(step(life::devices_changed{.how = life::readiness::ready, .reason = {}}), IsEmpty());
+  EXPECT_THAT(done(fail(errc::hypervisor_failed, "the domain is locked")), IsEmpty());
+  EXPECT_EQ(life_.observed().reason, "the domain is locked");
+  EXPECT_THAT(late(), ElementsAre("force_stop"));
+  EXPECT_THAT(done(), ElementsAre("surely_off", "request_use"));
+  EXPECT_THAT(step(life::use_granted{the_device}), ElementsAre("start"));
 }
 
 TEST_F(ServerLife, AStartThatDiesBeforeItsAnswerIsNotRunning) {

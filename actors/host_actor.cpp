@@ -35,10 +35,14 @@ struct line_ended {
   std::uint64_t dial = 0;
   std::string reason;
 };
+struct leader_kept {
+  std::uint64_t dial = 0;
+  model::result<void> outcome;
+};
 struct machine_news {
   control::agent::event what;
 };
-using host_news = std::variant<dial_done, frame_came, line_ended, machine_news>;
+using host_news = std::variant<dial_done, frame_came, line_ended, leader_kept, machine_news>;
 
 /// The host's letter box, for callbacks on any thread. Holds the actor weakly: a backend or a line
 /// that outlives the host keeps nothing alive.
@@ -71,6 +75,11 @@ struct host_shell {
   std::map<model::device_id, device_actor> devices;
   std::shared_ptr<agent_line> line; ///< null while not connected
   std::uint64_t dial = 0;           ///< the newest attempt; news of others are old
+  model::leader_epoch leader = 0;   ///< the highest that is on disk
+  /// A newer leader's words, obeyed once its epoch is on disk. More than these are dropped: the
+  /// controller repeats what matters.
+  std::vector<model::to_host> unobeyed;
+  static constexpr std::size_t unobeyed_max = 64;
   bool machine_knows_link = false;
   std::string trouble; ///< with the link, as told last; empty while it is up
   std::optional<model::timestamp> armed;
@@ -120,6 +129,7 @@ struct host_shell {
   void on(dial_done& news);
   void on(frame_came& news);
   void on(const line_ended& news);
+  void on(leader_kept& news);
   void on(const machine_news& news) { tell_machine(news.what); }
   void lose_line();
   void tell_trouble(const std::string& what) {
@@ -136,9 +146,20 @@ struct host_shell {
     trouble.clear();
     if (parts.on_link)
       parts.on_link(nullptr);
-    tell_machine(model::to_host{what.message});
+    if (what.message.leader <= leader)
+      return tell_machine(model::to_host{what.message});
+    unobeyed.assign(1, what.message);
+    parts.keeper->keep({leader_key(parts.name), {what.message.leader, std::nullopt}},
+                       [to = box, number = dial](model::result<void> outcome) {
+                         to->push(leader_kept{number, std::move(outcome)});
+                       });
   }
-  void act_on(control::agent_link::told& what) { tell_machine(std::move(what.message)); }
+  void act_on(control::agent_link::told& what) {
+    if (unobeyed.empty())
+      tell_machine(std::move(what.message));
+    else if (unobeyed.size() < unobeyed_max)
+      unobeyed.push_back(std::move(what.message));
+  }
   void act_on(const control::agent_link::dropped& what) {
     parts.counters.frames_dropped.at(static_cast<std::size_t>(what.fault)).increment();
   }
@@ -233,6 +254,18 @@ void host_shell::on(const line_ended& news) {
   lose_line();
 }
 
+void host_shell::on(leader_kept& news) {
+  if (news.dial != dial || !line || unobeyed.empty())
+    return;
+  if (!news.outcome) {
+    link->disconnected(parts.clock());
+    return act_on(control::agent_link::close{std::move(news.outcome.error())});
+  }
+  leader = link->leader();
+  for (auto& each : std::exchange(unobeyed, {}))
+    tell_machine(std::move(each));
+}
+
 void host_shell::act_on(const control::agent_link::close& what) {
   ++dial; // whatever still comes from that line is old
   if (line)
@@ -243,6 +276,7 @@ void host_shell::act_on(const control::agent_link::close& what) {
 
 void host_shell::lose_line() {
   line.reset();
+  unobeyed.clear();
   if (!std::exchange(machine_knows_link, false))
     return;
   parts.counters.links_up.add(-1);
@@ -258,8 +292,9 @@ host_actor::behavior_type run_host(host_actor::stateful_pointer<host_shell> self
   shell.box->owner(host_actor{self});
   shell.frames.emplace(parts.frames_max);
   shell.machine.emplace(parts.options);
-  shell.link.emplace(parts.link, parts.incarnation, model::leader_epoch{0}, parts.dice,
-                     parts.clock());
+  if (const auto kept = parts.kept.find(leader_key(parts.name)); kept != parts.kept.end())
+    shell.leader = kept->second.epoch;
+  shell.link.emplace(parts.link, parts.incarnation, shell.leader, parts.dice, parts.clock());
   parts.backend->on_event([to = shell.box](hostbackend::backend_event what) {
     to->push(machine_news{std::move(what)});
   });

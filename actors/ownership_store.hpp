@@ -20,6 +20,12 @@ struct kept_ownership {
 };
 using kept_ownerships = std::map<model::device_id, control::turnover::ownership>;
 
+/// Under this key, which no device has, the leadership that a host obeys is kept: like an ownership
+/// without an owner, its epoch the leader's.
+[[nodiscard]] inline model::device_id leader_key(const std::string& host) {
+  return {model::uuid::derive({}, "leader of host " + host)};
+}
+
 /// Where an agent keeps the highest epoch that each device has obeyed. Used by one thread.
 class ownership_store {
 public:

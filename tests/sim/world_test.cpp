@@ -119,5 +119,31 @@ TEST(WorldTest, EverythingIsStillThereAfterTheControllerCrashed) {
   EXPECT_TRUE(all.auditor().violations().empty());
 }
 
+TEST(WorldTest, AnAgentObeysNoOlderLeaderInItsNextLife) {
+  world all{fleet(4, 1)};
+  start_all(all);
+  ASSERT_TRUE(eventually(
+      all, [&] { return fleet_is_free(all, 4); }, minutes{5}));
+  all.crash_controller();
+  all.start_controller(); // leads the second epoch
+  const auto is_online = [&] {
+    const auto rows = all.ask(model::query{model::list_hosts{}});
+    const auto& hosts = std::get<model::rows<model::host_row>>(rows->value()).items;
+    return hosts.size() == 1 && hosts[0].host.status == model::host_status::online;
+  };
+  ASSERT_TRUE(eventually(all, is_online, minutes{5}));
+  all.crash_agent(0);
+  all.crash_controller();
+  all.log() = store::memory_store{}; // of before, say from a copy
+  all.start_controller();
+  all.start_agent(0);
+  all.time().run_for(minutes{5});
+  EXPECT_FALSE(fleet_is_free(all, 4)) << "it obeyed the first epoch after the second";
+  all.crash_controller();
+  all.start_controller(); // the second epoch again, and no older
+  EXPECT_TRUE(eventually(
+      all, [&] { return fleet_is_free(all, 4); }, minutes{5}));
+}
+
 } // namespace
 } // namespace berth::sim

@@ -277,13 +277,7 @@ void inventory::impl::apply(const device_changed& update) {
   refresh(place->host);
 }
 
-void inventory::impl::take_back(const model::server_id& server) {
-  const auto found = servers.find(server);
-  if (found == servers.end()) {
-    return;
-  }
-  const allocation old = found->second;
-  servers.erase(found);
+void inventory::impl::take_off(const allocation& old) {
   auto& host = hosts[old.host];
   host.load.used -= old.amount;
   if (old.holds_devices) {
@@ -291,7 +285,6 @@ void inventory::impl::take_back(const model::server_id& server) {
   }
   --host.servers;
   count_member(host, old.group, -1);
-  refresh(old.host);
 }
 
 void inventory::impl::apply(const server_allocated& update) {
@@ -299,32 +292,53 @@ void inventory::impl::apply(const server_allocated& update) {
   if (!slot) {
     return;
   }
-  take_back(update.server);
   group_id group = 0;
   if (!update.anti_affinity_group.empty()) {
     const auto next = static_cast<group_id>(group_by_name.size() + 1);
     group = group_by_name.try_emplace(update.anti_affinity_group, next).first->second;
   }
-  const bool holds_devices = !update.devices.empty();
-  servers.emplace(update.server, allocation{*slot, update.amount, holds_devices, group});
   auto& host = hosts[*slot];
-  host.load.used += update.amount;
-  if (holds_devices) {
-    host.load.used_by_holders += update.amount;
-  }
-  ++host.servers;
-  count_member(host, group, +1);
+  const auto free_before = host.free;
   for (const auto& device : update.devices) {
     const auto place = find_device(device);
     if (place && place->host == *slot) {
       set_bit(host.free, place->position, false);
     }
   }
+  const allocation wanted{*slot, update.amount, !update.devices.empty(), group};
+  const auto [known, is_new] = servers.try_emplace(update.server, wanted);
+  if (!is_new && known->second == wanted) {
+    // What a replica has decided itself comes back as the truth.
+    if (host.free != free_before) {
+      refresh(*slot);
+    }
+    return;
+  }
+  if (!is_new) {
+    const auto old = std::exchange(known->second, wanted);
+    take_off(old);
+    if (old.host != *slot) {
+      refresh(old.host);
+    }
+  }
+  host.load.used += wanted.amount;
+  if (wanted.holds_devices) {
+    host.load.used_by_holders += wanted.amount;
+  }
+  ++host.servers;
+  count_member(host, group, +1);
   refresh(*slot);
 }
 
 void inventory::impl::apply(const server_released& update) {
-  take_back(update.server);
+  const auto found = servers.find(update.server);
+  if (found == servers.end()) {
+    return;
+  }
+  const allocation old = found->second;
+  servers.erase(found);
+  take_off(old);
+  refresh(old.host);
 }
 
 inventory::inventory() : impl_(std::make_unique<impl>()) {}

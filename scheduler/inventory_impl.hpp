@@ -85,6 +85,8 @@ struct allocation {
   model::resources amount;
   bool holds_devices = false;
   group_id group = 0;
+
+  friend bool operator==(const allocation&, const allocation&) = default;
 };
 
 struct device_place {
@@ -137,7 +139,8 @@ private:
   host_slot_id slot_for(const model::host_id& id);
   void drop_devices(host_slot_id slot);
   void set_shape(host_slot_id slot, host_shape shape);
-  void take_back(const model::server_id& server);
+  /// Takes an allocation off its host's sums; the entry in `servers` is the caller's.
+  void take_off(const allocation& old);
   /// Recomputes what is derived from the host's devices and load.
   void refresh(host_slot_id slot);
 };

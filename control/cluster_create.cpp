@@ -7,6 +7,17 @@ namespace berth::control {
 using model::errc;
 using model::fail;
 
+namespace {
+
+/// Room for so many more; grows at least as push_back would.
+template <class T> void make_room(std::vector<T>& list, std::size_t more) {
+  if (list.capacity() - list.size() < more) {
+    list.reserve(std::max(list.size() + more, 2 * list.capacity()));
+  }
+}
+
+} // namespace
+
 // --- The command
 
 void cluster::machine::run(ticket from, model::create_servers& command) {
@@ -174,6 +185,9 @@ void cluster::machine::fail_creations(const model::failure& why) {
 // --- Taking answers
 
 void cluster::machine::on(plans_made& made) {
+  // Room for an event and a note per plan, and for the answers: a batch does not move what it has.
+  make_room(out.events, made.plans.size());
+  make_room(waiting, 2 * made.plans.size());
   for (auto& each : made.plans) {
     const auto id = static_cast<std::uint64_t>(each.id);
     auto found = plannings.extract(id);

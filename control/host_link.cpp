@@ -66,6 +66,14 @@ std::vector<host_link::action> host_link::received(model::timestamp now,
   const bool gap = phase_ == phase::accepted && frame.header.sequence != last_received_ + 1;
   if (gap) { // what was missed may have been a report
     missed_ += frame.header.sequence - last_received_ - 1;
+    ask_at_ = now;
+  }
+  if (const auto* report = std::get_if<model::observed_state>(&frame.message);
+      report != nullptr && report->full) {
+    ask_at_.reset();
+  }
+  if (ask_at_ && *ask_at_ <= now) { // until it comes: the request may be lost as well
+    ask_at_ = now + config_.lease / 3;
     if (!send(model::full_report_request{})) {
       return {refuse({errc::busy, "the outbox to host '" + certificate_name_ + "' is full", {}})};
     }

@@ -103,6 +103,7 @@ private:
   std::uint64_t last_received_ = 0;
   std::uint64_t last_sent_ = 0;
   std::uint64_t missed_ = 0;
+  std::optional<model::timestamp> ask_at_; ///< frames were missed: when to ask for a full report
   std::array<std::uint64_t, frame_faults> faults_{};
   std::deque<model::to_host> outbox_;
 };

@@ -109,6 +109,18 @@ TEST_F(Links, MissedFramesCostAFullReport) {
   const auto asked = host_end->next_frame();
   ASSERT_TRUE(asked);
   EXPECT_TRUE(std::holds_alternative<model::full_report_request>(asked->message));
+  (void)host_end->received(now, frame(6));
+  EXPECT_FALSE(host_end->next_frame()) << "it was just asked";
+  (void)host_end->received(now += 5s, frame(7)); // the request or the report was lost
+  EXPECT_TRUE(host_end->next_frame());
+  auto everything = frame(8);
+  model::observed_state report;
+  report.full = true;
+  everything.message = report;
+  (void)host_end->received(now += 5s, std::move(everything));
+  EXPECT_FALSE(host_end->next_frame()) << "that was it";
+  (void)host_end->received(now += 5s, frame(9));
+  EXPECT_FALSE(host_end->next_frame());
 }
 
 TEST_F(Links, NothingIsTakenBeforeTheLinkIsAccepted) {

@@ -30,8 +30,9 @@ struct cluster_parts {
   std::vector<scheduler_actor> schedulers; ///< at least one; requests are dealt out in turn
   std::size_t batch_events_max = 4096;     ///< in one append; the rest waits for the next
   model::duration snapshot_interval = std::chrono::seconds{1};
-  /// Events that nobody waits for (hosts' reports) gather so long before they are appended, or until
-  /// there are `gather_events` of them: an append costs the same for one event as for a hundred.
+  /// Events that nobody waits for (hosts' reports) gather so long before they are appended, or
+  /// until there are `gather_events` of them: an append costs the same for one event as for a
+  /// hundred.
   model::duration gather_time = std::chrono::milliseconds{5};
   std::size_t gather_events = 2048;
   /// Ticks of the machine come no closer than this.

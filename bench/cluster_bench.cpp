@@ -38,7 +38,8 @@ model::host_info make_host(std::int64_t number) {
 
 /// A controller with settled hosts, and the time and numbers that go with it.
 struct world {
-  explicit world(bool with_servers = false) : machine({}, control::cluster_state{}, model::random{7}) {
+  explicit world(bool with_servers = false)
+      : machine({}, control::cluster_state{}, model::random{7}) {
     commit(machine.start(now));
     for (std::int64_t i = 0; i < hosts; ++i) {
       infos.push_back(make_host(i));

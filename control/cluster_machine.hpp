@@ -92,7 +92,7 @@ struct cluster::machine {
     std::optional<link_id> link;
     bool welcomed = false; ///< the welcome was let out
     model::timestamp last_heard{};
-    model::timestamp inventory_at{}; ///< when its latest inventory was taken in
+    model::timestamp inventory_at{};            ///< when its latest inventory was taken in
     std::optional<model::timestamp> lease_over; ///< set while there is no link
     model::generation_number sent = 0;          ///< latest desired state that was let out or held
     model::generation_number seen = 0;          ///< that the host acts on, as it says

@@ -58,7 +58,8 @@ std::optional<uuid> uuid::parse(std::string_view text) {
       return std::nullopt;
     }
     auto& byte = id.bytes[digits / 2];
-    byte = static_cast<std::uint8_t>((static_cast<unsigned>(byte) << 4U) | static_cast<unsigned>(value));
+    byte = static_cast<std::uint8_t>((static_cast<unsigned>(byte) << 4U) |
+                                     static_cast<unsigned>(value));
     ++digits;
   }
   return id;

@@ -25,8 +25,8 @@ struct load {
   model::resources gpu_reserve;     ///< R: over all GPUs, attached or not
 };
 
-/// True if `wanted` fits into `free`. Where nothing is wanted nothing is missing, even if the host is
-/// overdrawn there.
+/// True if `wanted` fits into `free`. Where nothing is wanted nothing is missing, even if the host
+/// is overdrawn there.
 [[nodiscard]] inline bool has_room(std::int64_t wanted, std::int64_t free) {
   return wanted <= 0 || wanted <= free;
 }

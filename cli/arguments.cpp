@@ -11,9 +11,6 @@
 #include "model/text.hpp"
 
 namespace berth::cli {
-namespace {
-
-namespace po = boost::program_options;
 
 std::vector<const option_spec*> options_of(const command_spec& command) {
   std::vector<const option_spec*> out;
@@ -25,6 +22,10 @@ std::vector<const option_spec*> options_of(const command_spec& command) {
       out.push_back(&option);
   return out;
 }
+
+namespace {
+
+namespace po = boost::program_options;
 
 /// Program_options splits the tokens; the values stay text.
 po::options_description describe(const std::vector<const option_spec*>& options) {

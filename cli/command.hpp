@@ -79,6 +79,8 @@ struct command_spec {
 
 /// Options that every command takes: where the controller is, how to print.
 [[nodiscard]] std::span<const option_spec> common_options();
+/// A command's own options, then the common ones that it does not have itself.
+[[nodiscard]] std::vector<const option_spec*> options_of(const command_spec& command);
 
 /// `Usage: climc server-list [--gpu] ...`, one line without an end.
 [[nodiscard]] std::string usage_line(std::string_view program, const command_spec& command);

@@ -11,17 +11,6 @@
 namespace berth::cli {
 namespace {
 
-std::vector<const option_spec*> options_of(const command_spec& command) {
-  std::vector<const option_spec*> out;
-  for (const auto& option : command.options)
-    out.push_back(&option);
-  for (const auto& option : common_options())
-    if (std::ranges::find(command.options, option.name, &option_spec::name) ==
-        command.options.end())
-      out.push_back(&option);
-  return out;
-}
-
 bool takes_value(const option_spec& option) {
   return !option.value.empty() && !option.implicit;
 }

@@ -225,6 +225,19 @@ result<void> read_auto_start(server_draft& out, json_value v, const json_path& p
 result<void> read_metadata(server_draft& out, json_value v, const json_path& p) {
   return store(out.spec.metadata, read_string_map(v, p));
 }
+result<void> read_priority(server_draft& out, json_value v, const json_path& p) {
+  return store(out.spec.priority, read_integer(v, p, 0, 100));
+}
+template <std::optional<model::duration> model::server_spec::*Member>
+result<void> read_seconds(server_draft& out, json_value v, const json_path& p) {
+  constexpr std::int64_t most = std::int64_t{3650} * 86'400; // validate() knows each field's bound
+  const auto seconds = read_integer(v, p, 1, most);
+  if (!seconds) {
+    return tl::unexpected{seconds.error()};
+  }
+  out.spec.*Member = std::chrono::seconds{*seconds};
+  return {};
+}
 result<void> read_count(server_draft& out, json_value v, const json_path& p) {
   return store(out.count, read_integer(v, p, 1, servers_per_request_max));
 }
@@ -251,6 +264,11 @@ constexpr std::array server_fields{
     json_field<server_draft>{"preferred_host_id", read_preferred_host},
     json_field<server_draft>{"auto_start", read_auto_start},
     json_field<server_draft>{"metadata", read_metadata},
+    json_field<server_draft>{"priority", read_priority},
+    json_field<server_draft>{"wait_for_capacity_seconds",
+                             read_seconds<&model::server_spec::wait_for_capacity>},
+    json_field<server_draft>{"expected_lifetime_seconds",
+                             read_seconds<&model::server_spec::lifetime>},
     json_field<server_draft>{"count", read_count},
     json_field<server_draft>{"keep_refused", read_keep_refused},
 };

@@ -63,6 +63,14 @@ void render_wishes(json_writer& out, const model::server_spec& spec) {
     out.pair(name, value);
   }
   out.end_object();
+  out.field("priority", spec.priority);
+  const auto seconds = [&out](std::string_view name, const std::optional<model::duration>& length) {
+    if (length) {
+      out.field(name, std::chrono::duration_cast<std::chrono::seconds>(*length).count());
+    }
+  };
+  seconds("wait_for_capacity_seconds", spec.wait_for_capacity);
+  seconds("expected_lifetime_seconds", spec.lifetime);
 }
 
 /// Everything but the devices, up to and without the closing bracket.

@@ -55,6 +55,8 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
     ms = product(*number, 60'000);
   else if (number && unit == "h")
     ms = product(*number, 3'600'000);
+  else if (number && unit == "d")
+    ms = product(*number, 24 * 3'600'000);
   // A century is enough, and keeps sums of clocks from overflowing.
   if (!ms || *ms > 100LL * 365 * 24 * 3'600'000)
     return std::nullopt;

@@ -12,7 +12,8 @@ namespace berth::cli {
 /// unit MiB. Gives MiB; nullopt for anything else, zero or overflow.
 [[nodiscard]] std::optional<std::int64_t> parse_size_mib(std::string_view text);
 
-/// `500ms`, `30s`, `10m`, `1h`; without a unit seconds. nullopt for anything else or overflow.
+/// `500ms`, `30s`, `10m`, `1h`, `3d`; without a unit seconds. nullopt for anything else or
+/// overflow.
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 } // namespace berth::cli

@@ -84,6 +84,30 @@ result<void> add_amounts(json& spec, const arguments& given) {
   return {};
 }
 
+/// Whole seconds; what is finer counts as one more.
+result<void> add_seconds(json& spec, const arguments& given, const char* option,
+                         const char* field) {
+  const auto text = given.value(option);
+  if (!text)
+    return {};
+  const auto length = parse_duration(*text);
+  if (!length || length->count() == 0)
+    return misuse(fmt::format("--{} must be a duration such as 90s, 10m, 2h or 3d, got \"{}\"",
+                              option, *text));
+  spec[field] = std::chrono::ceil<std::chrono::seconds>(*length).count();
+  return {};
+}
+
+/// What only a server that is made, not only thought of, has: its place among those that wait.
+result<void> add_waiting(json& spec, const arguments& given) {
+  const auto priority = given.number("priority");
+  if (!priority)
+    return tl::unexpected{priority.error()};
+  if (*priority)
+    spec["priority"] = **priority;
+  return add_seconds(spec, given, "wait-for-capacity", "wait_for_capacity_seconds");
+}
+
 result<void> add_hosts(session& s, json& spec, const arguments& given) {
   const std::pair<const char*, const char*> fields[] = {{"host", "host_id"},
                                                         {"prefer-host", "preferred_host_id"}};
@@ -163,6 +187,8 @@ result<void> create(session& s, const arguments& given) {
     return tl::unexpected{spec.error()};
   if (given.has("dry-run"))
     return dry_run(s, std::move(*spec), *count);
+  if (auto done = add_waiting(*spec, given); !done)
+    return done;
   if (given.has("no-keep"))
     (*spec)["keep_refused"] = false;
   if (*count > 1)
@@ -242,6 +268,7 @@ std::vector<option_spec> shape_options() {
       a_choice("numa", wishes, "devices on one NUMA node (prefer)"),
       a_choice("pcie-switch", wishes, "devices behind one PCIe switch (prefer)"),
       a_choice("fabric", wishes, "devices in one NVLink or NVSwitch partition (prefer)"),
+      a_value("expected-lifetime", "DURATION", "how long it is likely to be there, e.g. 3d"),
       a_value("count", "N", "so many of them: NAME-1, NAME-2, ..."),
   };
 }
@@ -278,6 +305,8 @@ result<json> shape_of(session& s, const arguments& given, const std::string& nam
     return tl::unexpected{done.error()};
   if (auto done = add_metadata(spec, given); !done)
     return tl::unexpected{done.error()};
+  if (auto done = add_seconds(spec, given, "expected-lifetime", "expected_lifetime_seconds"); !done)
+    return tl::unexpected{done.error()};
   if (auto done = add_hosts(s, spec, given); !done)
     return tl::unexpected{done.error()};
   return spec;
@@ -290,6 +319,9 @@ command_spec server_create_command() {
           joined(joined(shape_options(),
                         {a_switch("auto-start", "power it on once it is there"),
                          a_list("metadata", "KEY=VALUE", "a remark of your own"),
+                         a_value("wait-for-capacity", "DURATION",
+                                 "if it fits nowhere, wait that long for room, e.g. 2h"),
+                         a_value("priority", "N", "0 to 100; the higher waits in front (0)"),
                          a_switch("no-keep", "keep nothing of a server that fits nowhere"),
                          a_switch("dry-run", "create nothing; tell what would happen")}),
                  wait_options()),

@@ -53,7 +53,7 @@ void cluster::machine::run(ticket from, model::create_servers& command) {
     }
     const auto high = dice.next();
     each->server = {model::uuid::from_random(high, dice.next())};
-    each->request = to_placement_request(each->server, spec);
+    each->request = to_placement_request(each->server, spec, now);
     each->spec = std::move(spec);
     names_in_flight.insert(each->spec.name);
     ask(std::move(each));
@@ -362,7 +362,7 @@ void cluster::machine::refuse(open_planning what, model::refusal why) {
 /// Asked only when a request fits nowhere: a model that no host has ever shown is a mistake in it.
 model::result<void> cluster::machine::admit_models(const model::server_spec& spec) const {
   if (const auto unknown =
-          scheduler::find_unknown_model(state.inventory(), to_placement_request({}, spec))) {
+          scheduler::find_unknown_model(state.inventory(), to_placement_request({}, spec, now))) {
     return tl::unexpected{no_such_model(*unknown)};
   }
   return {};
@@ -405,7 +405,7 @@ void cluster::machine::run(ticket from, model::forecast_servers& command) {
   }
   const auto id = ++last_plan;
   forecasts.emplace(id, forecasting{from, now + config.plan_timeout});
-  emit(want_forecast{plan_id{id}, to_placement_request({}, spec), command.count});
+  emit(want_forecast{plan_id{id}, to_placement_request({}, spec, now), command.count});
 }
 
 void cluster::machine::on(forecast_made& made) {

@@ -21,6 +21,7 @@ constexpr std::array phrases{
     phrase{"host_settled", "is unsettled", "are unsettled"},
     phrase{"maintenance", "is in maintenance", "are in maintenance"},
     phrase{"pinned_host", "is not the wanted host", "are not the wanted host"},
+    phrase{"reserved_host", "is kept for a waiting server", "are kept for waiting servers"},
     phrase{"tags", "does not match the tags", "do not match the tags"},
     phrase{"anti_affinity", "holds a member of the group", "hold a member of the group"},
     phrase{"cpu", "lacks CPUs", "lack CPUs"},

@@ -10,6 +10,7 @@
 #include "model/device.hpp"
 #include "model/ids.hpp"
 #include "model/resources.hpp"
+#include "model/time.hpp"
 
 namespace berth::model {
 
@@ -66,6 +67,11 @@ struct placement_request {
   std::string anti_affinity_group;       ///< empty = none; members sit on different hosts
   std::optional<host_id> host;           ///< hard: only this host
   std::optional<host_id> preferred_host; ///< soft
+  timestamp now{};                       ///< when it is asked: placement has no clock
+  std::optional<timestamp> ends_at{};    ///< when the server is expected to be gone, if known
+  /// Hard: hosts that are kept for waiting servers and would not be free of this one in time.
+  /// Ascending, no duplicates.
+  std::vector<host_id> avoid_hosts{};
 
   friend bool operator==(const placement_request&, const placement_request&) = default;
 };

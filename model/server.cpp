@@ -40,7 +40,7 @@ resources amount_of(const server_spec& spec) {
   return amount;
 }
 
-placement_request to_placement_request(server_id id, const server_spec& spec) {
+placement_request to_placement_request(server_id id, const server_spec& spec, timestamp now) {
   placement_request request;
   request.server = id;
   request.project = spec.project;
@@ -51,6 +51,10 @@ placement_request to_placement_request(server_id id, const server_spec& spec) {
   request.anti_affinity_group = spec.anti_affinity_group;
   request.host = spec.host;
   request.preferred_host = spec.preferred_host;
+  request.now = now;
+  if (spec.lifetime) {
+    request.ends_at = now + *spec.lifetime;
+  }
   return request;
 }
 

@@ -65,12 +65,22 @@ struct server_spec {
   std::optional<host_id> preferred_host;
   bool auto_start = false;
   std::map<std::string, std::string> metadata; ///< the user's own
+  /// 0..100; the order among servers that wait for capacity, higher first. Moves nobody who is
+  /// placed.
+  std::int32_t priority = 0;
+  /// How long the server waits for capacity when it fits nowhere; nullopt = it does not wait.
+  std::optional<duration> wait_for_capacity{};
+  /// How long the server is expected to be there, from its placement on; nullopt = not known. A
+  /// hint: nothing ends a server.
+  std::optional<duration> lifetime{};
 
   friend bool operator==(const server_spec&, const server_spec&) = default;
 };
 
 [[nodiscard]] resources amount_of(const server_spec& spec);
-[[nodiscard]] placement_request to_placement_request(server_id id, const server_spec& spec);
+/// `now` is when the server would be placed.
+[[nodiscard]] placement_request to_placement_request(server_id id, const server_spec& spec,
+                                                     timestamp now);
 /// Checks every bound of the specification; the failure names the field and what would be right.
 [[nodiscard]] result<void> validate(const server_spec& spec);
 

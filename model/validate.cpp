@@ -24,6 +24,9 @@ constexpr std::size_t metadata_max = 64;
 constexpr std::size_t metadata_key_max = 128;
 constexpr std::size_t metadata_value_max = 4096;
 constexpr std::size_t image_max = 256;
+constexpr std::int32_t priority_max = 100;
+constexpr std::int64_t wait_seconds_max = std::int64_t{365} * 86'400;      // a year
+constexpr std::int64_t lifetime_seconds_max = std::int64_t{3650} * 86'400; // ten years
 constexpr std::int64_t devices_max = 64; // per request, and of one server in total
 constexpr std::size_t alternatives_max = 16;
 constexpr std::size_t selector_text_max = 128;
@@ -250,6 +253,28 @@ result<void> check_metadata(const std::map<std::string, std::string>& metadata) 
   return {};
 }
 
+/// Under a second counts as zero; the field's name is the API's.
+result<void> check_seconds(const std::string& field, const std::optional<duration>& length,
+                           std::int64_t most) {
+  return length
+             ? check_range(field, std::chrono::duration_cast<std::chrono::seconds>(*length).count(),
+                           most, " seconds")
+             : result<void>{};
+}
+
+result<void> check_waiting(const server_spec& spec) {
+  if (spec.priority < 0 || spec.priority > priority_max) {
+    return invalid("priority", "is " + std::to_string(spec.priority) + ": must be 0 to " +
+                                   std::to_string(priority_max));
+  }
+  if (auto ok =
+          check_seconds("wait_for_capacity_seconds", spec.wait_for_capacity, wait_seconds_max);
+      !ok) {
+    return ok;
+  }
+  return check_seconds("expected_lifetime_seconds", spec.lifetime, lifetime_seconds_max);
+}
+
 } // namespace
 
 result<void> validate(const server_spec& spec) {
@@ -260,7 +285,8 @@ result<void> validate(const server_spec& spec) {
       .and_then([&] { return check_networks(spec.networks); })
       .and_then([&] { return check_tags(spec.tags); })
       .and_then([&] { return check_devices(spec); })
-      .and_then([&] { return check_metadata(spec.metadata); });
+      .and_then([&] { return check_metadata(spec.metadata); })
+      .and_then([&] { return check_waiting(spec); });
 }
 
 } // namespace berth::model

@@ -253,6 +253,11 @@ void write(const model::server_spec& in, v1::ServerSpec& out) {
     entry.set_key(key);
     entry.set_value(value);
   }
+  out.set_priority(in.priority);
+  if (in.wait_for_capacity)
+    out.set_wait_for_capacity(in.wait_for_capacity->count());
+  if (in.lifetime)
+    out.set_lifetime(in.lifetime->count());
 }
 
 void write(const model::attachment& in, v1::Attachment& out) {
@@ -405,6 +410,11 @@ void read(wire_reader& reader, const v1::ServerSpec& in, model::server_spec& out
   reader.id("preferred_host", in.has_preferred_host(), in.preferred_host(), out.preferred_host);
   out.auto_start = in.auto_start();
   read_metadata(reader, in, out);
+  out.priority = in.priority();
+  if (in.has_wait_for_capacity())
+    out.wait_for_capacity = model::duration{in.wait_for_capacity()};
+  if (in.has_lifetime())
+    out.lifetime = model::duration{in.lifetime()};
 }
 
 void read(wire_reader& reader, const v1::Attachment& in, model::attachment& out) {

@@ -39,7 +39,7 @@ public:
   best_fit(const inventory::impl& world, const query& asked)
       : world_(world), asked_(asked),
         special_(!asked.request.tags.require.empty() || !asked.request.tags.avoid.empty() ||
-                 asked.group != 0),
+                 !asked.request.avoid_hosts.empty() || asked.group != 0),
         comparable_(asked.request.tags.prefer.empty() && asked.named.empty()) {}
 
   std::optional<best_place> run() {
@@ -155,7 +155,7 @@ private:
     }
     if (special_) {
       const candidate at{world_, asked_, slot};
-      if (!tags(at).passes || !anti_affinity(at).passes) {
+      if (!reserved_host(at).passes || !tags(at).passes || !anti_affinity(at).passes) {
         return;
       }
     }
@@ -290,7 +290,7 @@ private:
 
   const inventory::impl& world_;
   const query& asked_;
-  const bool special_;    ///< tags or a group have to be looked at, host by host
+  const bool special_;    ///< kept hosts, tags or a group have to be looked at, host by host
   const bool comparable_; ///< nothing but amounts and free devices tells hosts apart
   const combination* choice_ = nullptr;
   choice_memo memo_;

@@ -79,6 +79,14 @@ std::string say_pinned_host(const candidate& at, const finding& /*found*/) {
   return "the request names another host" + (wanted ? ", " + to_string(*wanted) : std::string{});
 }
 
+finding reserved_host(const candidate& at) {
+  const auto& avoided = at.asked.request.avoid_hosts;
+  return yes_or_no(!std::binary_search(avoided.begin(), avoided.end(), at.host().record.id));
+}
+std::string say_reserved_host(const candidate& /*at*/, const finding& /*found*/) {
+  return "the host is kept for a server that waits for it";
+}
+
 finding tags(const candidate& at) {
   const auto& wishes = at.asked.request.tags;
   const auto missing =

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "model/host.hpp"
 #include "model/ids.hpp"
 #include "model/resources.hpp"
+#include "model/time.hpp"
 
 namespace berth::scheduler {
 
@@ -39,6 +41,7 @@ struct server_allocated {
   std::vector<model::device_id>
       devices; ///< become unavailable, until a device_changed says otherwise
   std::string anti_affinity_group;
+  std::optional<model::timestamp> ends_at{}; ///< when it is expected to be gone, if known
 };
 
 /// The server takes nothing any more. Its devices stay unavailable until a device_changed says

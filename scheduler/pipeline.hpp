@@ -23,6 +23,7 @@ inline constexpr std::array pipeline{
     hard_rule{"host_settled", host_settled, say_host_settled},
     hard_rule{"maintenance", maintenance, say_maintenance},
     hard_rule{"pinned_host", pinned_host, say_pinned_host},
+    hard_rule{"reserved_host", reserved_host, say_reserved_host},
     hard_rule{"tags", tags, say_tags},
     hard_rule{"anti_affinity", anti_affinity, say_anti_affinity},
     hard_rule{"cpu", cpu, say_cpu},

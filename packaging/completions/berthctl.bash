@@ -125,8 +125,11 @@ _berthctl() {
     server-create/--numa) words="none prefer require" ;;
     server-create/--pcie-switch) words="none prefer require" ;;
     server-create/--fabric) words="none prefer require" ;;
+    server-create/--expected-lifetime) return ;;
     server-create/--count) return ;;
     server-create/--metadata) return ;;
+    server-create/--wait-for-capacity) return ;;
+    server-create/--priority) return ;;
     server-create/--deadline) return ;;
     server-create/--controller) return ;;
     server-create/--token-file) compopt -o default; return ;;
@@ -276,6 +279,7 @@ _berthctl() {
     scheduler-forecast/--numa) words="none prefer require" ;;
     scheduler-forecast/--pcie-switch) words="none prefer require" ;;
     scheduler-forecast/--fabric) words="none prefer require" ;;
+    scheduler-forecast/--expected-lifetime) return ;;
     scheduler-forecast/--count) return ;;
     scheduler-forecast/--controller) return ;;
     scheduler-forecast/--token-file) compopt -o default; return ;;
@@ -387,7 +391,7 @@ _berthctl() {
         *) words=$(_berthctl_names server-list name) ;;
       esac ;;
     server-create)
-      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --count --auto-start --metadata --no-keep --dry-run --wait --deadline --controller --token-file --ca-file --certificate --key --timeout --output --help"
+      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --expected-lifetime --count --auto-start --metadata --wait-for-capacity --priority --no-keep --dry-run --wait --deadline --controller --token-file --ca-file --certificate --key --timeout --output --help"
       case $place in
         0) return ;;
       esac ;;
@@ -469,7 +473,7 @@ _berthctl() {
         *) words=$(_berthctl_names host-list name) ;;
       esac ;;
     scheduler-forecast)
-      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --count --controller --token-file --ca-file --certificate --key --timeout --output --help"
+      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --expected-lifetime --count --controller --token-file --ca-file --certificate --key --timeout --output --help"
       case $place in
         0) return ;;
       esac ;;

@@ -138,7 +138,8 @@ TEST(CreateServer, EveryFieldReachesTheCluster) {
     "tags":{"require":["a"],"prefer":["b"],"avoid":["c"]}, "anti_affinity_group":"g",
     "host_id":"3bce9607-2597-469f-8d9b-977345456739",
     "preferred_host_id":"3bce9607-2597-469f-8d9b-977345456739",
-    "auto_start":true, "metadata":{"k":"v \u00e4"}, "keep_refused":false})");
+    "auto_start":true, "metadata":{"k":"v \u00e4"}, "keep_refused":false,
+    "priority":7, "wait_for_capacity_seconds":7200, "expected_lifetime_seconds":259200})");
   ASSERT_EQ(answer.status, 201) << answer.body;
   model::server_spec spec;
   spec.name = "train";
@@ -160,6 +161,9 @@ TEST(CreateServer, EveryFieldReachesTheCluster) {
   spec.host = spec.preferred_host = model::host_id::parse("3bce9607-2597-469f-8d9b-977345456739");
   spec.auto_start = true;
   spec.metadata = {{"k", "v \xc3\xa4"}};
+  spec.priority = 7;
+  spec.wait_for_capacity = std::chrono::hours{2};
+  spec.lifetime = std::chrono::hours{72};
   EXPECT_EQ(created(b).specs, std::vector{spec});
   EXPECT_FALSE(created(b).keep_refused);
 }

@@ -75,7 +75,8 @@ TEST(Amounts, Durations) {
   EXPECT_EQ(parse_duration("500ms"), milliseconds{500});
   EXPECT_EQ(parse_duration("10m"), milliseconds{600'000});
   EXPECT_EQ(parse_duration("1h"), milliseconds{3'600'000});
-  for (const auto* bad : {"", "s", "-1s", "1d", "9223372036854775807h", "9223372036854775807ms"})
+  EXPECT_EQ(parse_duration("2d"), milliseconds{172'800'000});
+  for (const auto* bad : {"", "s", "-1s", "1w", "9223372036854775807h", "9223372036854775807ms"})
     EXPECT_EQ(parse_duration(bad), std::nullopt) << bad;
 }
 

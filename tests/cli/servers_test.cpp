@@ -34,14 +34,15 @@ TEST(ServerCreate, EveryOptionReachesTheController) {
   sh.controller.answer("GET /v1/hosts/gpu-1", 200,
                        R"({"id":"3bce9607-2597-469f-8d9b-977345456739","name":"gpu-1"})");
   sh.controller.answer("POST /v1/servers", 200, R"({"items":[],"created":0,"failed":0})");
-  const auto got = sh("berthctl", "server-create", "--hypervisor", "kvm", "--isolated-device",
-                      "4xH100|A100", "--isolated-device", page_gpu, "--ncpu", "16", "--mem-spec",
-                      "64g", "--disk", "30g", "--disk", "debian-12:100g", "--net", "net0", "--net",
-                      "net1", "--boot", "uefi", "--os", "windows", "--project", "ml", "--host",
-                      "gpu-1", "--prefer-host", "3bce9607-2597-469f-8d9b-977345456739", "--tag",
-                      "fast", "--prefer-tag", "near", "--avoid-tag", "old", "--anti-affinity", "db",
-                      "--numa", "require", "--pcie-switch", "none", "--fabric", "prefer", "--count",
-                      "3", "--auto-start", "--metadata", "owner=me", "--no-keep", "web");
+  const auto got = sh(
+      "berthctl", "server-create", "--hypervisor", "kvm", "--isolated-device", "4xH100|A100",
+      "--isolated-device", page_gpu, "--ncpu", "16", "--mem-spec", "64g", "--disk", "30g", "--disk",
+      "debian-12:100g", "--net", "net0", "--net", "net1", "--boot", "uefi", "--os", "windows",
+      "--project", "ml", "--host", "gpu-1", "--prefer-host", "3bce9607-2597-469f-8d9b-977345456739",
+      "--tag", "fast", "--prefer-tag", "near", "--avoid-tag", "old", "--anti-affinity", "db",
+      "--numa", "require", "--pcie-switch", "none", "--fabric", "prefer", "--count", "3",
+      "--auto-start", "--metadata", "owner=me", "--no-keep", "--wait-for-capacity", "2h",
+      "--priority", "5", "--expected-lifetime", "3d", "web");
   EXPECT_EQ(got.status, 0) << got.err;
   EXPECT_EQ(sh.controller.body_of("POST /v1/servers"), json::parse(R"({
     "name":"web","hypervisor":"kvm","firmware":"uefi","os":"windows","project":"ml",
@@ -52,9 +53,9 @@ TEST(ServerCreate, EveryOptionReachesTheController) {
                {"id":"273f4f72-06b6-49aa-8456-4beceec44997"}],
     "vcpus":16,"memory_mib":65536,
     "disks":[{"size_mib":30720},{"size_mib":102400,"image":"debian-12"}],
-    "metadata":{"owner":"me"},"host_id":"3bce9607-2597-469f-8d9b-977345456739",
-    "preferred_host_id":"3bce9607-2597-469f-8d9b-977345456739","keep_refused":false,
-    "count":3})"));
+    "metadata":{"owner":"me"},"expected_lifetime_seconds":259200,"host_id":"3bce9607-2597-469f-8d9b-977345456739",
+    "preferred_host_id":"3bce9607-2597-469f-8d9b-977345456739","priority":5,
+    "wait_for_capacity_seconds":7200,"keep_refused":false,"count":3})"));
 }
 
 TEST(ServerCreate, EveryPostHasItsOwnIdempotencyKey) {

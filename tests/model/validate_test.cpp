@@ -54,6 +54,16 @@ const std::vector<bad_row>& bad_rows() {
          s.disks.assign(65, {1, ""});
        },
        "disks", "at most 64"},
+      {"negative priority", [](auto& s) { s.priority = -1; }, "priority", "must be 0 to 100"},
+      {"high priority", [](auto& s) { s.priority = 101; }, "priority", "is 101"},
+      {"no wait", [](auto& s) { s.wait_for_capacity = duration{999'999'999}; },
+       "wait_for_capacity_seconds", "is 0: must be 1 to 31536000 seconds"},
+      {"long wait", [](auto& s) { s.wait_for_capacity = std::chrono::hours{366 * 24}; },
+       "wait_for_capacity_seconds", "1 to"},
+      {"no lifetime", [](auto& s) { s.lifetime = std::chrono::seconds{-5}; },
+       "expected_lifetime_seconds", "is -5: must be 1 to 315360000 seconds"},
+      {"longest lifetime", [](auto& s) { s.lifetime = duration::max(); },
+       "expected_lifetime_seconds", "1 to"},
       {"empty disk", [](auto& s) { s.disks[1].size_mib = 0; }, "disks[1].size_mib", "1 to"},
       {"overflowing disks",
        [](auto& s) {
@@ -172,7 +182,9 @@ TEST(ToPlacementRequest, CarriesEverythingThatPlacementNeeds) {
   spec.anti_affinity_group = "group";
   spec.topology.numa = wish::require;
   const server_id id{uuid::from_random(5, 5)};
-  const auto request = to_placement_request(id, spec);
+  spec.lifetime = std::chrono::hours{3};
+  const timestamp now{std::chrono::hours{5}};
+  const auto request = to_placement_request(id, spec, now);
   EXPECT_EQ(request.server, id);
   EXPECT_EQ(request.project, "default");
   EXPECT_EQ(request.amount, amount_of(spec));
@@ -182,6 +194,8 @@ TEST(ToPlacementRequest, CarriesEverythingThatPlacementNeeds) {
   EXPECT_EQ(request.anti_affinity_group, "group");
   EXPECT_EQ(request.host, spec.host);
   EXPECT_EQ(request.preferred_host, spec.preferred_host);
+  EXPECT_EQ(request.now, now);
+  EXPECT_EQ(request.ends_at, now + std::chrono::hours{3});
 }
 
 TEST(Resources, AddSubtractCompare) {

@@ -197,6 +197,10 @@ server_spec spec(random& dice) {
   made.auto_start = coin(dice);
   for (std::uint64_t left = dice.below(4); left > 0; --left)
     made.metadata[text(dice)] = text(dice);
+  made.priority = integer<std::int32_t>(dice);
+  made.wait_for_capacity =
+      perhaps(dice, [](random& d) { return duration{integer<std::int64_t>(d)}; });
+  made.lifetime = perhaps(dice, [](random& d) { return duration{integer<std::int64_t>(d)}; });
   return made;
 }
 

@@ -133,6 +133,9 @@ public:
     if (one_in(5)) {
       made.preferred_host = numbered<model::host_id>(1 + dice_.below(hosts + 1));
     }
+    for (std::uint64_t host = 1; one_in(4) && host <= hosts; host += 1 + dice_.below(3)) {
+      made.avoid_hosts.push_back(numbered<model::host_id>(host));
+    }
     return made;
   }
 

@@ -154,6 +154,10 @@ public:
     if (request_.host && *request_.host != host.id) {
       return "pinned_host";
     }
+    const auto& avoided = request_.avoid_hosts;
+    if (std::find(avoided.begin(), avoided.end(), host.id) != avoided.end()) {
+      return "reserved_host";
+    }
     if (!std::all_of(tags.require.begin(), tags.require.end(), has) ||
         std::any_of(tags.avoid.begin(), tags.avoid.end(), has)) {
       return "tags";

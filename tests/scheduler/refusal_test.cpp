@@ -44,6 +44,8 @@ const std::vector<row>& rows() {
       {"maintenance", [](scene& s) { s.host.maintenance = true; }, "in maintenance"},
       {"pinned_host", [](scene& s) { s.request.host = numbered<model::host_id>(9); },
        "another host"},
+      {"reserved_host", [](scene& s) { s.request.avoid_hosts = {s.host.id}; },
+       "kept for a server that waits"},
       {"tags",
        [](scene& s) { s.request.tags.require = {"fast"}; },
        "lacks the tag fast",

@@ -147,6 +147,13 @@ void cluster_state::fold::publish_device(const device_record& changed) {
   }
 }
 
+void cluster_state::fold::publish_turn(const device_record& turned) {
+  if (updates != nullptr) {
+    publish(scheduler::device_turned{turned.host, turned.info.id, turned.state,
+                                     turned.owner.has_value()});
+  }
+}
+
 void cluster_state::fold::publish_allocation(const server_entry& entry) {
   if (updates != nullptr && entry.record.host) {
     publish(allocation_update(entry.record));
@@ -382,7 +389,7 @@ void cluster_state::fold::operator()(const model::server_delete_requested& event
   for (const auto& release : event.releases) {
     if (auto* released = device(release.device)) {
       take_back(*released, release.epoch);
-      publish_device(*released);
+      publish_turn(*released);
     }
   }
 }
@@ -392,7 +399,7 @@ void cluster_state::fold::erase_server(server_entry& entry) {
   for (const auto& held : entry.record.attachments) {
     if (auto* released = device(held.device)) {
       take_back(*released, released->epoch + 1);
-      publish_device(*released);
+      publish_turn(*released);
     }
   }
   const bool placed = entry.record.host.has_value();
@@ -442,7 +449,7 @@ void cluster_state::fold::operator()(const model::device_detached& event) {
   });
   take_back(*released, event.release.epoch);
   publish_allocation(*entry);
-  publish_device(*released);
+  publish_turn(*released);
 }
 
 void cluster_state::fold::operator()(const model::device_settings_changed& event) {
@@ -484,7 +491,7 @@ void cluster_state::fold::operator()(const model::device_state_reported& event) 
     it.state_reason = event.reason;
     it.obeyed = std::max(it.obeyed, event.obeyed);
   });
-  publish_device(*reported);
+  publish_turn(*reported);
 }
 
 void cluster_state::fold::erase_device(device_record& gone) {

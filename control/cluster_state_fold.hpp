@@ -60,6 +60,8 @@ private:
   void publish(scheduler::inventory_update update);
   void publish_host(const host_entry& entry);
   void publish_device(const model::device_record& device);
+  /// Only turnover or ownership changed.
+  void publish_turn(const model::device_record& device);
   void publish_allocation(const server_entry& entry);
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 
@@ -33,7 +34,14 @@ struct resources {
   }
 };
 
-/// Component-wise minimum.
-[[nodiscard]] resources min(const resources& a, const resources& b);
+/// Component-wise minimum and maximum.
+[[nodiscard]] inline resources min(const resources& a, const resources& b) {
+  return {std::min(a.cpus, b.cpus), std::min(a.memory_mib, b.memory_mib),
+          std::min(a.storage_mib, b.storage_mib)};
+}
+[[nodiscard]] inline resources max(const resources& a, const resources& b) {
+  return {std::max(a.cpus, b.cpus), std::max(a.memory_mib, b.memory_mib),
+          std::max(a.storage_mib, b.storage_mib)};
+}
 
 } // namespace berth::model

@@ -33,7 +33,7 @@ const host_shape& shape_of(const candidate& at) {
 
 device_mask described_matching(const candidate& at, const combination& choice) {
   device_mask all = 0;
-  for (const auto& wish : wanted_on(at.world, at.asked, choice, at.slot)) {
+  for (const auto& wish : wanted_on(at.world, at.asked, choice, at.host().shape)) {
     all |= wish.matching;
   }
   return all;
@@ -45,12 +45,12 @@ bool given_devices_serve(const candidate& at) {
   const auto named = named_on(at.world, at.asked, at.slot).devices;
   const device_mask rest = given.devices & ~named;
   if (!given.sound || !includes(at.host().free, given.devices) || !includes(given.devices, named) ||
-      count(rest) != at.asked.described_count) {
+      count(rest) != at.asked.ask->described_count) {
     return false;
   }
-  const auto& choices = at.asked.combinations;
+  const auto& choices = at.asked.ask->combinations;
   return std::any_of(choices.begin(), choices.end(), [&](const combination& choice) {
-    return distribute(rest, wanted_on(at.world, at.asked, choice, at.slot)).has_value();
+    return distribute(rest, wanted_on(at.world, at.asked, choice, at.host().shape)).has_value();
   });
 }
 
@@ -63,7 +63,7 @@ struct nearest_supply {
 nearest_supply nearest_supply_of(const candidate& at) {
   const device_mask named = named_on(at.world, at.asked, at.slot).devices;
   std::optional<nearest_supply> best;
-  for (const auto& choice : at.asked.combinations) {
+  for (const auto& choice : at.asked.ask->combinations) {
     const device_mask matching = described_matching(at, choice) & ~named;
     const nearest_supply supply{matching, matching & at.host().free};
     if (!best || count(supply.free) > count(best->free)) {
@@ -76,7 +76,7 @@ nearest_supply nearest_supply_of(const candidate& at) {
 finding supply_finding(const candidate& at, bool passes) {
   const auto supply = nearest_supply_of(at);
   const int capacity = count(supply.matching);
-  return {passes, capacity - count(supply.free), at.asked.described_count, capacity};
+  return {passes, capacity - count(supply.free), at.asked.ask->described_count, capacity};
 }
 
 std::string name_of(const model::device_selector& selector) {
@@ -95,7 +95,7 @@ std::string name_of(const model::device_selector& selector) {
 /// What the described requests are called: `A100 or H100 and T4`, `devices`.
 std::string wanted_name(const query& asked) {
   std::string all;
-  for (const auto& wish : asked.described) {
+  for (const auto& wish : asked.ask->described) {
     std::string name;
     for (const auto& selector : asked.request.devices[wish.requests.front()].alternatives) {
       name += (name.empty() ? "" : " or ") + name_of(selector);
@@ -105,8 +105,10 @@ std::string wanted_name(const query& asked) {
   return all;
 }
 
-std::string say_state(const device_entry& device) {
-  const std::string name = "device " + to_string(device.id) + " at " + short_string(device.address);
+std::string say_state(const host_slot& host, std::size_t position) {
+  const auto& device = host.devices[position];
+  const std::string name =
+      "device " + to_string(host.device_ids[position]) + " at " + short_string(device.address);
   if (!device.present) {
     return name + " is missing from the host's inventory";
   }
@@ -126,17 +128,17 @@ std::string say_state(const device_entry& device) {
 
 finding named_devices(const candidate& at) {
   std::int64_t unfit = 0;
-  for (const auto& id : at.asked.named) {
+  for (const auto& id : at.asked.ask->named) {
     const auto place = at.world.find_device(id);
     const bool good = place && place->host == at.slot && place->position < device_slots_max &&
                       (at.host().free & device_bit(place->position)) != 0;
     unfit += good ? 0 : 1;
   }
-  const auto wanted = static_cast<std::int64_t>(at.asked.named.size());
+  const auto wanted = static_cast<std::int64_t>(at.asked.ask->named.size());
   return {unfit == 0, unfit, wanted, wanted};
 }
 std::string say_named_devices(const candidate& at, const finding& /*found*/) {
-  for (const auto& id : at.asked.named) {
+  for (const auto& id : at.asked.ask->named) {
     const auto place = at.world.find_device(id);
     if (!place) {
       return "device " + to_string(id) + " is unknown";
@@ -150,7 +152,7 @@ std::string say_named_devices(const candidate& at, const finding& /*found*/) {
              " devices of its host";
     }
     if ((at.host().free & device_bit(place->position)) == 0) {
-      return say_state(at.host().devices[place->position]);
+      return say_state(at.host(), place->position);
     }
   }
   return "the named devices are free";
@@ -160,7 +162,7 @@ finding devices(const candidate& at) {
   if (at.given != nullptr) {
     return supply_finding(at, given_devices_serve(at));
   }
-  if (at.asked.described.empty()) {
+  if (at.asked.ask->described.empty()) {
     return {};
   }
   return supply_finding(at, choose_on(at.world, at.asked, at.slot, strictness::counts).has_value());
@@ -173,7 +175,7 @@ std::string say_devices(const candidate& at, const finding& found) {
     }
     const device_mask taken = given.devices & ~at.host().free;
     if (taken != 0) {
-      return say_state(at.host().devices[lowest(taken)]);
+      return say_state(at.host(), lowest(taken));
     }
     return "the plan's devices are not those of the request";
   }
@@ -196,7 +198,7 @@ finding units(const candidate& at) {
 std::string say_units(const candidate& at, const finding& found) {
   std::string text = std::to_string(found.capacity - found.used) + " " + wanted_name(at.asked) +
                      " free, but " + std::to_string(found.requested) + " of them ";
-  if (at.asked.described.empty()) {
+  if (at.asked.ask->described.empty()) {
     return "a named device can only be given away together with the rest of its unit";
   }
   return text + (shape_of(at).partitioned.empty() ? "would split an allocation unit"

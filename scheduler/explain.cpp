@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
-#include "scheduler/best_fit.hpp"
 #include "scheduler/pipeline.hpp"
+#include "scheduler/search.hpp"
 
 namespace berth::scheduler {
 
@@ -15,8 +15,8 @@ constexpr std::size_t suggestions_max = 8;
 /// Tries changes of a refused request, smallest first; keeps those that make it fit.
 class adviser {
 public:
-  adviser(const inventory& world, const model::placement_request& request)
-      : world_(world), request_(request) {}
+  adviser(const inventory& world, const model::placement_request& request, const policy& how)
+      : world_(world), request_(request), how_(how) {}
 
   std::vector<model::suggestion> run(const model::refusal& why) {
     relax_topology();
@@ -41,7 +41,7 @@ private:
       return true;
     }
     const auto& inside = world_.internals();
-    const auto best = find_best(inside, resolve(inside, changed));
+    const auto best = find_best(inside, resolve(inside, changed), how_);
     if (best) {
       const auto& host = inside.hosts[best->host].record;
       found_.push_back({text, host.id, host.name});
@@ -181,24 +181,24 @@ private:
 
   const inventory& world_;
   const model::placement_request& request_;
+  const policy& how_;
   std::vector<model::suggestion> found_;
 };
 
 } // namespace
 
 model::decision explain(const inventory& world, const model::placement_request& request,
-                        const options& /*how*/) {
+                        const options& how) {
   const auto& inside = world.internals();
   const query asked = resolve(inside, request);
-  const auto best = find_best(inside, asked);
+  const auto best = find_best(inside, asked, *how.policy);
   if (best) {
-    return model::placement{
-        inside.hosts[best->host].record.id,
-        in_request_order(inside, asked, best->host, best->chosen),
-        explain_scores(inside, asked, best->host, best->ranked, best->chosen.devices.cost)};
+    return model::placement{inside.hosts[best->host].record.id,
+                            in_request_order(inside, asked, best->host, best->chosen),
+                            explain_scores(inside, asked, *how.policy, *best)};
   }
   model::refusal why = why_nowhere(inside, asked);
-  why.suggestions = adviser{world, request}.run(why);
+  why.suggestions = adviser{world, request, *how.policy}.run(why);
   return why;
 }
 

@@ -1,43 +1,88 @@
 #include "scheduler/host_index.hpp"
 
+#include <utility>
+
+#include "scheduler/inventory_impl.hpp"
+
 namespace berth::scheduler {
 
-device_mask device_pool::matching(shape_id shape, const shape_table& shapes) {
-  if (shape >= masks_.size()) {
-    masks_.resize(shapes.size());
-  }
-  auto& entry = masks_[shape];
-  if (!entry.known) {
-    entry = {shapes.at(shape).of_kinds(kinds_), true};
-  }
-  return entry.mask;
+group_key device_group_of(const host_slot& host) {
+  return {true, host.has_gpus, host.free != 0, host.tags, host.shape, host.free, host.steps};
 }
 
-void device_pool::forget_shape(shape_id shape) {
-  if (shape < masks_.size()) {
-    masks_[shape] = {};
+group_key ordinary_group_of(const host_slot& host) {
+  return {false, host.has_gpus, host.free != 0, host.tags, 0, 0, host.steps};
+}
+
+closure closure_of(const model::host_record& host) {
+  return !host.enabled                               ? closure::disabled
+         : host.status != model::host_status::online ? closure::offline
+         : !host.settled                             ? closure::unsettled
+         : host.maintenance                          ? closure::maintenance
+                                                     : closure::none;
+}
+
+void host_index::touch(host_slot_id slot) {
+  if (slot >= known_.size()) {
+    known_.resize(slot + 1);
+  }
+  if (!known_[slot].dirty) {
+    known_[slot].dirty = true;
+    dirty_.push_back(slot);
   }
 }
 
-void device_pool::set(host_slot_id slot, int matching_free) {
-  if (slot >= counts_.size()) {
-    counts_.resize(slot + 1, -1);
+void host_index::freshen(const std::vector<host_slot>& hosts) {
+  for (const host_slot_id slot : dirty_) {
+    auto& known = known_[slot];
+    const auto& host = hosts[slot];
+    const auto& id = host.record.id;
+    const bool same = host.known && known.id == id && known.closed == host.closed;
+    if (!same && known.present) {
+      take_out(known, slot);
+    }
+    known.dirty = false;
+    if (host.known) {
+      put(known, host, slot);
+    }
   }
-  auto& known = counts_[slot];
-  if (known == matching_free) {
+  dirty_.clear();
+  for (const group_number group : groups_.changed()) {
+    auto& kind = groups_.at(group).key.for_devices ? for_devices_ : ordinary_;
+    groups_.at(group).hosts > 0 ? kind.insert(group) : kind.erase(group);
+  }
+  changed_.insert(changed_.end(), groups_.changed().begin(), groups_.changed().end());
+  groups_.changed().clear();
+}
+
+void host_index::put(indexed_host& known, const host_slot& host, host_slot_id slot) {
+  const bool is_new = !std::exchange(known.present, true);
+  known.id = host.record.id;
+  known.closed = host.closed;
+  if (host.closed != closure::none) {
+    closed_[static_cast<std::size_t>(host.closed)].emplace(known.id, slot);
     return;
   }
-  if (known >= 0) {
-    buckets_[static_cast<std::size_t>(known)].erase(slot);
+  open_ += is_new ? 1U : 0U;
+  known.for_devices =
+      groups_.put(known.for_devices, device_group_of(host), {known.id, slot, host.amounts.gpu});
+  known.ordinary =
+      groups_.put(known.ordinary, ordinary_group_of(host), {known.id, slot, host.amounts.ordinary});
+}
+
+void host_index::take_out(indexed_host& known, host_slot_id slot) {
+  if (known.closed != closure::none) {
+    closed_[static_cast<std::size_t>(known.closed)].erase({known.id, slot});
+  } else {
+    groups_.take_out(known.for_devices, known.id);
+    groups_.take_out(known.ordinary, known.id);
+    --open_;
   }
-  if (matching_free >= 0) {
-    const auto bucket = static_cast<std::size_t>(matching_free);
-    if (bucket >= buckets_.size()) {
-      buckets_.resize(bucket + 1);
-    }
-    buckets_[bucket].insert(slot);
-  }
-  known = static_cast<std::int16_t>(matching_free);
+  known = {};
+}
+
+std::vector<group_number> host_index::take_changed() {
+  return std::exchange(changed_, {});
 }
 
 } // namespace berth::scheduler

@@ -1,79 +1,77 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <set>
+#include <utility>
 #include <vector>
 
-#include "model/request.hpp"
-#include "scheduler/device_mask.hpp"
-#include "scheduler/host_shape.hpp"
-#include "scheduler/kinds.hpp"
+#include "model/host.hpp"
+#include "scheduler/host_groups.hpp"
 
 namespace berth::scheduler {
 
-/// Position of a host in inventory::impl::hosts.
-using host_slot_id = std::uint32_t;
+struct host_slot;
 
-/// A set of host slots that is cheap to change and to walk in ascending order.
-class slot_set {
+/// Why nothing new goes to a host, in the order of the hard rules.
+enum class closure : std::uint8_t { none, disabled, offline, unsettled, maintenance };
+inline constexpr std::size_t closures = 5;
+
+[[nodiscard]] closure closure_of(const model::host_record& host);
+
+/// The group of an open host, for servers with devices and for the others.
+[[nodiscard]] group_key device_group_of(const host_slot& host);
+[[nodiscard]] group_key ordinary_group_of(const host_slot& host);
+
+/// The hosts as decisions look for them: open ones by group and cell, once for servers with devices
+/// and once for the others; closed ones by reason. Changes are gathered and indexed when a decision
+/// begins, so that what changes often in between is indexed once.
+class host_index {
 public:
-  void insert(host_slot_id slot) {
-    if (slot / 64 >= words_.size()) {
-      words_.resize(slot / 64 + 1);
-    }
-    words_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+  /// The host in this slot changed, appeared or went.
+  void touch(host_slot_id slot);
+  /// Takes in every change.
+  void freshen(const std::vector<host_slot>& hosts);
+
+  [[nodiscard]] const group_table& groups() const { return groups_; }
+  /// Groups that have hosts, for servers with devices.
+  [[nodiscard]] const group_set& for_devices() const { return for_devices_; }
+  /// The same for servers without.
+  [[nodiscard]] const group_set& ordinary() const { return ordinary_; }
+  [[nodiscard]] std::size_t open_hosts() const { return open_; }
+  /// Closed hosts, ascending by id.
+  [[nodiscard]] const std::set<std::pair<model::host_id, host_slot_id>>& closed(closure why) const {
+    return closed_[static_cast<std::size_t>(why)];
   }
-  void erase(host_slot_id slot) {
-    if (slot / 64 < words_.size()) {
-      words_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
-    }
+  /// Where an open host is.
+  [[nodiscard]] const group_place& place(host_slot_id slot, bool for_devices) const {
+    return for_devices ? known_[slot].for_devices : known_[slot].ordinary;
   }
-  template <class Visit> void for_each(Visit visit) const {
-    for (std::size_t word = 0; word < words_.size(); ++word) {
-      for (std::uint64_t left = words_[word]; left != 0; left &= left - 1) {
-        visit(static_cast<host_slot_id>(word * 64) +
-              static_cast<host_slot_id>(std::countr_zero(left)));
-      }
-    }
-  }
+  /// The groups that became empty or filled since the last call, some of them twice.
+  [[nodiscard]] std::vector<group_number> take_changed();
 
 private:
-  std::vector<std::uint64_t> words_;
-};
-
-/// What one selector matches, and (once asked for) the open hosts by their number of matching free
-/// devices, so that best fit looks at the tightest hosts first.
-class device_pool {
-public:
-  device_pool(model::device_selector selector, std::vector<bool> kinds)
-      : selector_(std::move(selector)), kinds_(std::move(kinds)) {}
-
-  [[nodiscard]] const model::device_selector& selector() const { return selector_; }
-  /// Devices of a shape that match, free or not.
-  [[nodiscard]] device_mask matching(shape_id shape, const shape_table& shapes);
-  /// Another shape got this number.
-  void forget_shape(shape_id shape);
-
-  [[nodiscard]] bool is_indexed() const { return indexed_; }
-  void start_index() { indexed_ = true; }
-  /// The host has now so many matching free devices; -1 = it is not open.
-  void set(host_slot_id slot, int matching_free);
-  [[nodiscard]] int most_free() const { return static_cast<int>(buckets_.size()) - 1; }
-  [[nodiscard]] const slot_set& with_free(int matching_free) const {
-    return buckets_[static_cast<std::size_t>(matching_free)];
-  }
-
-private:
-  struct known_mask {
-    device_mask mask = 0;
-    bool known = false;
+  /// What the index has of a slot.
+  struct indexed_host {
+    bool present = false;
+    model::host_id id;
+    closure closed = closure::none;
+    bool dirty = false;
+    group_place for_devices;
+    group_place ordinary;
   };
 
-  model::device_selector selector_;
-  std::vector<bool> kinds_;
-  std::vector<known_mask> masks_; ///< by shape
-  bool indexed_ = false;
-  std::vector<std::int16_t> counts_; ///< by slot; -1 = in no bucket
-  std::vector<slot_set> buckets_;    ///< by number of matching free devices
+  void put(indexed_host& known, const host_slot& host, host_slot_id slot);
+  void take_out(indexed_host& known, host_slot_id slot);
+
+  group_table groups_;
+  group_set for_devices_;
+  group_set ordinary_;
+  std::array<std::set<std::pair<model::host_id, host_slot_id>>, closures> closed_;
+  std::size_t open_ = 0;
+  std::vector<indexed_host> known_; ///< by slot
+  std::vector<host_slot_id> dirty_;
+  std::vector<group_number> changed_;
 };
 
 } // namespace berth::scheduler

@@ -6,11 +6,6 @@ namespace berth::scheduler {
 
 namespace {
 
-bool has_tag(const host_slot& host, const std::string& tag) {
-  const auto& tags = host.record.tags;
-  return std::find(tags.begin(), tags.end(), tag) != tags.end();
-}
-
 finding yes_or_no(bool passes) {
   return {passes, 0, 0, 0};
 }
@@ -88,29 +83,20 @@ std::string say_reserved_host(const candidate& /*at*/, const finding& /*found*/)
 }
 
 finding tags(const candidate& at) {
-  const auto& wishes = at.asked.request.tags;
-  const auto missing =
-      std::count_if(wishes.require.begin(), wishes.require.end(),
-                    [&at](const std::string& tag) { return !has_tag(at.host(), tag); });
-  const auto avoided =
-      std::count_if(wishes.avoid.begin(), wishes.avoid.end(),
-                    [&at](const std::string& tag) { return has_tag(at.host(), tag); });
-  return {missing + avoided == 0, 0, missing + avoided, 0};
+  const auto broken = tags_broken(at.world.tags.at(at.host().tags), at.asked.request.tags);
+  return {broken == 0, 0, broken, 0};
 }
 std::string say_tags(const candidate& at, const finding& /*found*/) {
+  const auto& has = at.world.tags.at(at.host().tags);
   std::string text;
-  const auto add = [&text](const std::string& part) {
-    text += (text.empty() ? "the host " : " and ") + part;
+  const auto add = [&](bool broken, const std::string& part) {
+    text += broken ? (text.empty() ? "the host " : " and ") + part : "";
   };
   for (const auto& tag : at.asked.request.tags.require) {
-    if (!has_tag(at.host(), tag)) {
-      add("lacks the tag " + tag);
-    }
+    add(tags_met(has, {tag}) == 0, "lacks the tag " + tag);
   }
   for (const auto& tag : at.asked.request.tags.avoid) {
-    if (has_tag(at.host(), tag)) {
-      add("has the avoided tag " + tag);
-    }
+    add(tags_met(has, {tag}) > 0, "has the avoided tag " + tag);
   }
   return text;
 }

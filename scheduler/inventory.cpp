@@ -8,18 +8,11 @@ namespace berth::scheduler {
 
 namespace {
 
-/// The most selectors whose matches are remembered between decisions.
+/// The most selectors, and the most device requests, that are remembered between decisions.
 constexpr std::size_t pools_max = 64;
-
-/// What a device adds to R: every GPU that can be given away or is, attached or not.
-model::resources reserve_of(const model::device_record& device) {
-  const bool counts = model::is_gpu(device.type) && device.info.unusable_reason.empty() &&
-                      (device.present || device.owner);
-  return counts ? device.reserve : model::resources{};
-}
+constexpr std::size_t asks_max = 64;
 
 void set_entry(device_entry& entry, const model::device_record& device, kind_id kind) {
-  entry.id = device.info.id;
   entry.address = device.info.address;
   entry.kind = kind;
   entry.state = device.state;
@@ -27,16 +20,8 @@ void set_entry(device_entry& entry, const model::device_record& device, kind_id 
   entry.present = device.present;
   entry.usable = device.info.unusable_reason.empty();
   entry.owned = device.owner.has_value();
-  entry.gpu_reserve = reserve_of(device);
-}
-
-model::resources max(const model::resources& a, const model::resources& b) {
-  return {std::max(a.cpus, b.cpus), std::max(a.memory_mib, b.memory_mib),
-          std::max(a.storage_mib, b.storage_mib)};
-}
-
-double per_mille_of(std::int64_t whole) {
-  return whole > 0 ? 1000.0 / static_cast<double>(whole) : 0.0;
+  entry.is_gpu = model::is_gpu(device.type);
+  entry.reserve = device.reserve;
 }
 
 void set_bit(device_mask& set, std::size_t position, bool on) {
@@ -46,26 +31,18 @@ void set_bit(device_mask& set, std::size_t position, bool on) {
   set = on ? set | device_bit(position) : set & ~device_bit(position);
 }
 
-void count_member(host_slot& host, group_id group, std::int32_t change) {
-  if (group == 0) {
-    return;
-  }
-  auto found = std::find_if(host.groups.begin(), host.groups.end(),
-                            [group](const auto& member) { return member.first == group; });
-  if (found == host.groups.end()) {
-    found = host.groups.insert(host.groups.end(), {group, 0});
-  }
-  found->second += change;
-  if (found->second == 0) {
-    host.groups.erase(found);
-  }
-}
-
 } // namespace
 
 std::optional<host_slot_id> inventory::impl::find_host(const model::host_id& id) const {
+  if (latest_ && latest_->first == id) {
+    return latest_->second;
+  }
   const auto found = host_by_id.find(id);
-  return found == host_by_id.end() ? std::nullopt : std::optional{found->second};
+  if (found == host_by_id.end()) {
+    return std::nullopt;
+  }
+  latest_ = *found;
+  return found->second;
 }
 
 std::optional<device_place> inventory::impl::find_device(const model::device_id& id) const {
@@ -78,88 +55,10 @@ std::optional<group_id> inventory::impl::find_group(const std::string& name) con
   return found == group_by_name.end() ? std::nullopt : std::optional{found->second};
 }
 
-void inventory::impl::begin_decision() const {
-  if (pools_generation != kinds.generation() || pools.size() > pools_max) {
-    pools.clear();
-    pools_generation = kinds.generation();
-  }
-}
-
-std::size_t inventory::impl::pool_of(const model::device_selector& selector) const {
-  const auto found = std::find_if(pools.begin(), pools.end(), [&selector](const auto& pool) {
-    return pool.selector() == selector;
-  });
-  if (found != pools.end()) {
-    return static_cast<std::size_t>(found - pools.begin());
-  }
-  pools.emplace_back(selector, kinds.match(selector));
-  return pools.size() - 1;
-}
-
-const device_pool& inventory::impl::indexed_pool(std::size_t pool) const {
-  auto& indexed = pools[pool];
-  if (!indexed.is_indexed()) {
-    indexed.start_index();
-    for (host_slot_id slot = 0; slot < hosts.size(); ++slot) {
-      if (hot[slot].open) {
-        indexed.set(slot, count(hosts[slot].free & indexed.matching(hosts[slot].shape, shapes)));
-      }
-    }
-  }
-  return indexed;
-}
-
-const std::vector<host_block>& inventory::impl::fresh_blocks() const {
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    auto& block = blocks[i];
-    if (!block.stale) {
-      continue;
-    }
-    block = {};
-    block.stale = false;
-    block.least_sum = 2000;
-    const std::size_t end = std::min(hot.size(), (i + 1) * host_block::size);
-    for (std::size_t slot = i * host_block::size; slot < end; ++slot) {
-      const auto& host = hot[slot];
-      if (!host.open) {
-        continue;
-      }
-      block.any_gpu_free = block.any_gpu_free || !host.has_gpus;
-      block.most = block.any_open ? max(block.most, host.ordinary) : host.ordinary;
-      block.any_open = true;
-      block.least_sum =
-          std::min(block.least_sum, thousandths(host.ordinary.cpus, host.cpu_scale) +
-                                        thousandths(host.ordinary.memory_mib, host.memory_scale));
-      block.cpu_scale = std::max(block.cpu_scale, host.cpu_scale);
-      block.memory_scale = std::max(block.memory_scale, host.memory_scale);
-    }
-  }
-  return blocks;
-}
-
 void inventory::impl::refresh(host_slot_id slot) {
   auto& host = hosts[slot];
   host.amounts = free_of(host.record, host.load);
-  const auto& record = host.record;
-  const bool open = host.known && record.enabled && !record.maintenance && record.settled &&
-                    record.status == model::host_status::online;
-  const auto& capacity = host.amounts.capacity;
-  hot[slot] = {open,
-               host.has_gpus,
-               host.shape,
-               host.amounts.ordinary,
-               per_mille_of(capacity.cpus),
-               per_mille_of(capacity.memory_mib),
-               host.amounts.gpu,
-               capacity,
-               host.free,
-               record.id};
-  blocks[slot / host_block::size].stale = true;
-  for (auto& pool : pools) {
-    if (pool.is_indexed()) {
-      pool.set(slot, open ? count(host.free & pool.matching(host.shape, shapes)) : -1);
-    }
-  }
+  index.touch(slot);
 }
 
 host_slot_id inventory::impl::slot_for(const model::host_id& id) {
@@ -169,8 +68,6 @@ host_slot_id inventory::impl::slot_for(const model::host_id& id) {
   host_slot_id slot = static_cast<host_slot_id>(hosts.size());
   if (unused_slots.empty()) {
     hosts.emplace_back();
-    hot.emplace_back();
-    blocks.resize(hosts.size() / host_block::size + 1);
   } else {
     slot = unused_slots.back();
     unused_slots.pop_back();
@@ -185,8 +82,9 @@ void inventory::impl::set_shape(host_slot_id slot, host_shape shape) {
   const auto added = shapes.add(std::move(shape));
   if (added.is_new) {
     for (auto& pool : pools) {
-      pool.forget_shape(added.id);
+      pool->forget_shape(added.id);
     }
+    asks.clear(); // what they remember of a group may be about the former shape of this number
   }
   if (host.known) {
     shapes.remove(host.shape);
@@ -195,11 +93,13 @@ void inventory::impl::set_shape(host_slot_id slot, host_shape shape) {
 }
 
 void inventory::impl::drop_devices(host_slot_id slot) {
-  for (const auto& device : hosts[slot].devices) {
-    const auto found = device_by_id.find(device.id);
+  for (const auto& id : hosts[slot].device_ids) {
+    const auto found = device_by_id.find(id);
     if (found != device_by_id.end() && found->second.host == slot) {
       device_by_id.erase(found);
     }
+  }
+  for (const auto& device : hosts[slot].devices) {
     kinds.remove(device.kind);
   }
 }
@@ -218,16 +118,20 @@ void inventory::impl::apply(const host_changed& update) {
   }
   drop_devices(slot); // after the new ones were added: a kind that stays is never without a device
   host.record = update.host;
+  host.closed = closure_of(update.host);
+  host.tags = tags.add(update.host.tags);
   host.devices = std::move(entries);
+  host.device_ids.clear();
   host.free = 0;
   host.load.gpu_reserve = {};
   host.has_gpus = false;
   std::vector<kind_id> shape_kinds;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     device_by_id[sorted[i].info.id] = {slot, static_cast<std::uint32_t>(i)};
+    host.device_ids.push_back(sorted[i].info.id);
     set_bit(host.free, i, model::is_offerable(sorted[i]));
-    host.load.gpu_reserve += host.devices[i].gpu_reserve;
-    host.has_gpus = host.has_gpus || model::is_gpu(sorted[i].type);
+    host.load.gpu_reserve += host.devices[i].gpu_reserve();
+    host.has_gpus = host.has_gpus || host.devices[i].is_gpu;
     if (i < device_slots_max) {
       shape_kinds.push_back(host.devices[i].kind);
     }
@@ -236,6 +140,7 @@ void inventory::impl::apply(const host_changed& update) {
   set_shape(slot, make_shape(host.record, placeable, std::move(shape_kinds)));
   host.known = true;
   refresh(slot);
+  host.steps = steps_of(host.amounts.capacity);
 }
 
 void inventory::impl::apply(const host_gone& update) {
@@ -244,11 +149,15 @@ void inventory::impl::apply(const host_gone& update) {
     return;
   }
   drop_devices(*slot);
-  shapes.remove(hosts[*slot].shape);
   std::erase_if(servers, [&slot](const auto& server) { return server.second.host == *slot; });
+  for (const auto& member : std::vector{hosts[*slot].groups}) {
+    count_member(*slot, member.first, -member.second);
+  }
+  shapes.remove(hosts[*slot].shape);
   hosts[*slot] = {};
-  refresh(*slot);
+  index.touch(*slot);
   host_by_id.erase(update.host);
+  latest_.reset();
   unused_slots.push_back(*slot);
   --host_count;
 }
@@ -267,14 +176,47 @@ void inventory::impl::apply(const device_changed& update) {
     set_shape(place->host, std::move(shape));
   }
   kinds.remove(entry.kind);
-  host.load.gpu_reserve -= entry.gpu_reserve;
+  host.load.gpu_reserve -= entry.gpu_reserve();
   set_entry(entry, update.device, kind);
-  host.load.gpu_reserve += entry.gpu_reserve;
-  host.has_gpus = std::any_of(host.devices.begin(), host.devices.end(), [this](const auto& device) {
-    return model::is_gpu(kinds.at(device.kind).type);
-  });
-  set_bit(host.free, place->position, model::is_offerable(update.device));
+  host.load.gpu_reserve += entry.gpu_reserve();
+  host.has_gpus = std::any_of(host.devices.begin(), host.devices.end(),
+                              [](const auto& device) { return device.is_gpu; });
+  set_bit(host.free, place->position, entry.is_offerable());
   refresh(place->host);
+}
+
+void inventory::impl::apply(const device_turned& update) {
+  const auto slot = find_host(update.host);
+  const auto position = slot ? hosts[*slot].find(update.device) : std::nullopt;
+  if (!position) {
+    return;
+  }
+  auto& host = hosts[*slot];
+  auto& entry = host.devices[*position];
+  host.load.gpu_reserve -= entry.gpu_reserve();
+  entry.state = update.state;
+  entry.owned = update.owned;
+  host.load.gpu_reserve += entry.gpu_reserve();
+  set_bit(host.free, *position, entry.is_offerable());
+  refresh(*slot);
+}
+
+void inventory::impl::count_member(host_slot_id slot, group_id group, std::int32_t change) {
+  if (group == 0 || change == 0) {
+    return;
+  }
+  auto& members = hosts[slot].groups;
+  auto found = std::find_if(members.begin(), members.end(),
+                            [group](const auto& member) { return member.first == group; });
+  if (found == members.end()) {
+    found = members.insert(members.end(), {group, 0});
+    group_hosts[group].push_back(slot);
+  }
+  found->second += change;
+  if (found->second == 0) {
+    members.erase(found);
+    std::erase(group_hosts[group], slot);
+  }
 }
 
 void inventory::impl::take_off(const allocation& old) {
@@ -284,7 +226,7 @@ void inventory::impl::take_off(const allocation& old) {
     host.load.used_by_holders -= old.amount;
   }
   --host.servers;
-  count_member(host, old.group, -1);
+  count_member(old.host, old.group, -1);
 }
 
 void inventory::impl::apply(const server_allocated& update) {
@@ -300,9 +242,8 @@ void inventory::impl::apply(const server_allocated& update) {
   auto& host = hosts[*slot];
   const auto free_before = host.free;
   for (const auto& device : update.devices) {
-    const auto place = find_device(device);
-    if (place && place->host == *slot) {
-      set_bit(host.free, place->position, false);
+    if (const auto position = host.find(device)) {
+      set_bit(host.free, *position, false);
     }
   }
   const allocation wanted{*slot, update.amount, !update.devices.empty(), group};
@@ -326,7 +267,7 @@ void inventory::impl::apply(const server_allocated& update) {
     host.load.used_by_holders += wanted.amount;
   }
   ++host.servers;
-  count_member(host, group, +1);
+  count_member(*slot, group, +1);
   refresh(*slot);
 }
 
@@ -345,6 +286,49 @@ inventory::inventory() : impl_(std::make_unique<impl>()) {}
 inventory::~inventory() = default;
 inventory::inventory(inventory&&) noexcept = default;
 inventory& inventory::operator=(inventory&&) noexcept = default;
+
+// --- What decisions use
+
+void inventory::impl::begin_decision() const {
+  if (pools_generation != kinds.generation() || pools.size() > pools_max) {
+    pools.clear();
+    asks.clear();
+    pools_generation = kinds.generation();
+  }
+  index.freshen(hosts);
+  for (const group_number group : index.take_changed()) {
+    for (auto& pool : pools) {
+      if (pool->is_indexed()) {
+        count_group(*pool, group);
+      }
+    }
+  }
+}
+
+void inventory::impl::count_group(device_pool& pool, group_number number) const {
+  const auto& group = index.groups().at(number);
+  if (group.key.for_devices) {
+    const device_mask free = group.key.free & pool.matching(group.key.shape, shapes);
+    pool.set(number, group.hosts > 0 ? count(free) : -1);
+  }
+}
+
+std::shared_ptr<device_pool>
+inventory::impl::pool_of(const model::device_selector& selector) const {
+  const auto found = std::find_if(pools.begin(), pools.end(), [&selector](const auto& pool) {
+    return pool->selector() == selector;
+  });
+  return found != pools.end()
+             ? *found
+             : pools.emplace_back(std::make_shared<device_pool>(selector, kinds.match(selector)));
+}
+
+void inventory::impl::index_pool(device_pool& pool) const {
+  if (!pool.is_indexed()) {
+    pool.start_index();
+    index.for_devices().for_each([&](group_number group) { count_group(pool, group); });
+  }
+}
 
 void inventory::apply(const inventory_update& update) {
   std::visit([this](const auto& what) { impl_->apply(what); }, update);

@@ -33,24 +33,32 @@ struct device_changed {
   model::device_record device;
 };
 
+/// The frequent part of device_changed: a device's turnover went on, or its owner changed.
+struct device_turned {
+  model::host_id host;
+  model::device_id device;
+  model::device_state state = model::device_state::discovered;
+  bool owned = false;
+};
+
 /// A server takes part of a host. A second one for the same server replaces the first.
 struct server_allocated {
   model::server_id server;
   model::host_id host;
   model::resources amount;
   std::vector<model::device_id>
-      devices; ///< become unavailable, until a device_changed says otherwise
+      devices; ///< become unavailable, until a device_changed or device_turned says otherwise
   std::string anti_affinity_group;
   std::optional<model::timestamp> ends_at{}; ///< when it is expected to be gone, if known
 };
 
-/// The server takes nothing any more. Its devices stay unavailable until a device_changed says
-/// otherwise.
+/// The server takes nothing any more. Its devices stay unavailable until a device_changed or
+/// device_turned says otherwise.
 struct server_released {
   model::server_id server;
 };
 
-using inventory_update =
-    std::variant<host_changed, host_gone, device_changed, server_allocated, server_released>;
+using inventory_update = std::variant<host_changed, host_gone, device_changed, device_turned,
+                                      server_allocated, server_released>;
 
 } // namespace berth::scheduler

@@ -15,8 +15,9 @@ struct hard_rule {
   std::string (*say)(const candidate& at, const finding& found);
 };
 
-/// Every hard rule in the order in which a host is tested: cheap and general first, so that the
-/// first no is the one that a person would name.
+/// Every hard rule in the order in which a host is tested. What is the same for a whole group of
+/// hosts comes before what depends on how much each has free, so that hosts are counted by the
+/// group.
 inline constexpr std::array pipeline{
     hard_rule{"host_enabled", host_enabled, say_host_enabled},
     hard_rule{"host_online", host_online, say_host_online},
@@ -26,13 +27,13 @@ inline constexpr std::array pipeline{
     hard_rule{"reserved_host", reserved_host, say_reserved_host},
     hard_rule{"tags", tags, say_tags},
     hard_rule{"anti_affinity", anti_affinity, say_anti_affinity},
-    hard_rule{"cpu", cpu, say_cpu},
-    hard_rule{"memory", memory, say_memory},
-    hard_rule{"storage", storage, say_storage},
     hard_rule{"named_devices", named_devices, say_named_devices},
     hard_rule{"devices", devices, say_devices},
     hard_rule{"units", units, say_units},
     hard_rule{"topology", topology, say_topology},
+    hard_rule{"cpu", cpu, say_cpu},
+    hard_rule{"memory", memory, say_memory},
+    hard_rule{"storage", storage, say_storage},
 };
 
 struct rule_failure {

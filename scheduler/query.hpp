@@ -1,42 +1,23 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "model/request.hpp"
-#include "scheduler/device_selection.hpp"
+#include "scheduler/device_ask.hpp"
 #include "scheduler/inventory_impl.hpp"
 
 namespace berth::scheduler {
 
-/// One described device request, resolved against an inventory.
-struct described_devices {
-  int count = 1;
-  std::vector<std::size_t> pools; ///< one per alternative, in order
-  /// The requests that were merged into this one (equal ones without alternatives), by position.
-  std::vector<std::size_t> requests;
-};
-
-/// Which alternative each described request takes.
-struct combination {
-  std::vector<std::size_t> pools; ///< one per described request
-  int rank = 0;                   ///< sum of the alternatives' positions; 0 = every first choice
-};
-
-/// A placement request, made ready for one decision on one inventory.
+/// A placement request, made ready for one decision on one inventory: good until the inventory
+/// changes.
 struct query {
   const model::placement_request& request;
+  std::shared_ptr<const device_ask> ask;
   bool holds_devices = false;
-  std::vector<model::device_id> named;
-  std::vector<described_devices> described;
-  int described_count = 0;
-  /// In the order they are tried: by rank, then the earlier request's choice first. At most
-  /// combinations_max; never empty.
-  std::vector<combination> combinations;
   group_id group = 0; ///< 0 = none, or nobody is in it yet
 };
-
-inline constexpr std::size_t combinations_max = 256;
 
 [[nodiscard]] query resolve(const inventory::impl& world, const model::placement_request& request);
 
@@ -48,10 +29,14 @@ struct named_here {
 [[nodiscard]] named_here named_on(const inventory::impl& world, const query& asked,
                                   host_slot_id host);
 
-/// What a combination wants of a host, by position of the device.
+/// What a combination wants of a host of this shape, by position of the device.
 [[nodiscard]] std::vector<wanted_devices> wanted_on(const inventory::impl& world,
                                                     const query& asked, const combination& choice,
-                                                    host_slot_id host);
+                                                    shape_id shape);
+
+/// Devices of a shape, free or not, that any part of a combination matches.
+[[nodiscard]] device_mask matching_of(const inventory::impl& world, const combination& choice,
+                                      shape_id shape);
 
 /// The first combination that the host can serve, with its best devices.
 struct host_choice {

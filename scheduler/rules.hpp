@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
+#include "scheduler/finding.hpp"
 #include "scheduler/query.hpp"
 
 namespace berth::scheduler {
@@ -20,16 +20,6 @@ struct candidate {
   const std::vector<model::device_id>* given = nullptr;
 
   [[nodiscard]] const host_slot& host() const { return world.hosts[slot]; }
-};
-
-struct finding {
-  bool passes = true;
-  std::int64_t used = 0;
-  std::int64_t requested = 0;
-  std::int64_t capacity = 0;
-
-  /// By how much the host missed; 0 for questions without a measure.
-  [[nodiscard]] std::int64_t missing() const { return used + requested - capacity; }
 };
 
 finding host_enabled(const candidate& at);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/command.hpp"
@@ -51,9 +52,17 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
-/// How a plan is made. Policies are added by name (scheduler/policies.hpp).
+/// How hosts are compared (scheduler/policy.hpp).
+struct policy;
+extern const policy best_fit;
+/// nullptr = there is none of that name.
+[[nodiscard]] const policy* find_policy(std::string_view name);
+/// Every policy's name, the default first.
+[[nodiscard]] std::vector<std::string_view> policy_names();
+
+/// How a plan is made.
 struct options {
-  std::string policy = "best-fit";
+  const scheduler::policy* policy = &best_fit;
 };
 
 /// Decides where a request goes. Deterministic: ties end at the host's id. A refusal names, per
@@ -86,8 +95,8 @@ struct unknown_model {
 find_unknown_model(const inventory& world, const model::placement_request& request);
 
 /// How many servers of this shape could be placed one after another, at most `limit`, and where.
-[[nodiscard]] model::forecast forecast(const inventory& world,
-                                       const model::placement_request& shape, std::int32_t limit,
-                                       const options& how = {});
+/// Tries it on the inventory itself and takes it back: `world` is afterwards as before.
+[[nodiscard]] model::forecast forecast(inventory& world, const model::placement_request& shape,
+                                       std::int32_t limit, const options& how = {});
 
 } // namespace berth::scheduler

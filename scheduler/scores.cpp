@@ -1,20 +1,13 @@
 #include "scheduler/scores.hpp"
 
 #include <algorithm>
+#include <string_view>
+
+#include "scheduler/inventory_impl.hpp"
 
 namespace berth::scheduler {
 
 namespace {
-
-constexpr std::int32_t best_points = 1000;
-
-/// So many of a thousand, for 0 <= part <= whole.
-std::int32_t per_mille(std::int64_t part, std::int64_t whole) {
-  if (whole <= 0) {
-    return 0;
-  }
-  return static_cast<std::int32_t>(std::clamp<std::int64_t>(part, 0, whole) * best_points / whole);
-}
 
 /// `one NUMA node, 2 PCIe switches, no common fabric`
 std::string closeness_text(const choice_cost& cost, int devices) {
@@ -34,91 +27,91 @@ std::string closeness_text(const choice_cost& cost, int devices) {
 
 } // namespace
 
-std::int32_t alternatives_points(int rank) {
-  return best_points - std::min<std::int32_t>(rank, best_points);
-}
-
-std::int32_t preferred_host_points(const host_slot& host, const model::placement_request& request) {
-  return !request.preferred_host || *request.preferred_host == host.record.id ? best_points : 0;
-}
-
-std::int32_t preferred_tags_points(const host_slot& host, const model::placement_request& request) {
-  const auto& wanted = request.tags.prefer;
-  if (wanted.empty()) {
-    return best_points;
-  }
-  const auto& has = host.record.tags;
-  const auto met = std::count_if(wanted.begin(), wanted.end(), [&has](const std::string& tag) {
-    return std::find(has.begin(), has.end(), tag) != has.end();
-  });
-  return per_mille(met, static_cast<std::int64_t>(wanted.size()));
-}
-
-std::int32_t gpu_free_host_points(bool host_has_gpus, bool request_holds_devices) {
-  return request_holds_devices || !host_has_gpus ? best_points : 0;
-}
-
-std::int32_t device_fit_points(int left_over) {
-  // 7 points each keep all of device_slots_max apart.
-  return best_points - 7 * left_over;
+ranking rank(const model::placement_request& request, const policy& how, const ranked_host& host) {
+  const auto& tags = request.tags.prefer;
+  const bool stays_off = request.devices.empty() && host.view.has_gpus;
+  ranking ranked;
+  ranked[score::alternatives] = points_max - std::min(host.alternatives_rank, points_max);
+  ranked[score::preferred_host] = !request.preferred_host || host.preferred ? points_max : 0;
+  ranked[score::preferred_tags] =
+      tags.empty() ? points_max
+                   : points_of(tags_met(host.tags, tags), static_cast<std::int64_t>(tags.size()));
+  ranked[score::gpu_free_host] = stays_off ? 0 : points_max;
+  ranked[score::first] = how.first(host.view);
+  ranked[score::closeness] = host.closeness;
+  ranked[score::second] = how.second(host.view);
+  return ranked;
 }
 
 std::int32_t closeness_points(const choice_cost& cost, int devices,
                               const model::topology_wishes& wishes) {
   constexpr auto none = model::wish::none;
   if (devices < 2) {
-    return best_points;
+    return points_max;
   }
   std::int32_t sum = 0;
   std::int32_t wished = 0;
   const auto add = [&](model::wish wish, int groups) {
     if (wish != none) {
-      sum += per_mille(devices - groups, devices - 1);
+      sum += points_of(devices - groups, devices - 1);
       ++wished;
     }
   };
   add(wishes.fabric, cost[0]);
   add(wishes.numa, cost[1]);
   add(wishes.pcie_switch, cost[2]);
-  return wished == 0 ? best_points : sum / wished;
+  return wished == 0 ? points_max : sum / wished;
 }
 
-std::int32_t resource_fit_points(const model::resources& left_over,
-                                 const model::resources& capacity) {
-  return best_points - (per_mille(left_over.cpus, capacity.cpus) +
-                        per_mille(left_over.memory_mib, capacity.memory_mib)) /
-                           2;
-}
-
-std::vector<model::score_part> explain_scores(const inventory::impl& world, const query& asked,
-                                              host_slot_id host, const ranking& ranked,
-                                              const choice_cost& cost) {
+ranking rank_on(const inventory::impl& world, const query& asked, const policy& how,
+                host_slot_id host, const host_choice& chosen) {
   const auto& slot = world.hosts[host];
   const auto& request = asked.request;
   const auto& free = asked.holds_devices ? slot.amounts.gpu : slot.amounts.ordinary;
+  const int matching = count(slot.free & matching_of(world, *chosen.choice, slot.shape));
+  const auto& devices = chosen.devices;
+  return rank(
+      request, how,
+      {chosen.choice->rank,
+       request.preferred_host == slot.record.id,
+       world.tags.at(slot.tags),
+       closeness_points(devices.cost, count(devices.devices), request.topology),
+       {request.amount, asked.ask->described_count, asked.ask->described_count > 0 ? matching : 0,
+        asked.holds_devices ? count(slot.free) : 0, slot.has_gpus, slot.steps,
+        levels_of(request.amount, slot.steps), levels_of(free, slot.steps)}});
+}
+
+std::vector<model::score_part> explain_scores(const inventory::impl& world, const query& asked,
+                                              const policy& how, const place_found& found) {
+  const auto& slot = world.hosts[found.host];
+  const auto& request = asked.request;
+  const auto& ranked = found.ranked;
+  const auto& free = asked.holds_devices ? slot.amounts.gpu : slot.amounts.ordinary;
   const auto left = free - request.amount;
-  const int devices = asked.described_count + static_cast<int>(asked.named.size());
+  const int devices = asked.ask->described_count + static_cast<int>(asked.ask->named.size());
   std::vector<model::score_part> parts;
-  const auto add = [&](bool says_something, score which, std::string reason) {
+  const auto add = [&](bool says_something, std::string_view name, score which,
+                       std::string reason) {
     if (says_something) {
-      parts.push_back({std::string{score_names[static_cast<std::size_t>(which)]}, ranked[which],
-                       std::move(reason)});
+      parts.push_back({std::string{name}, ranked[which], std::move(reason)});
     }
   };
-  const int rank = best_points - ranked[score::alternatives];
-  add(asked.combinations.size() > 1, score::alternatives,
+  const int rank = found.chosen.choice->rank;
+  add(asked.ask->combinations.size() > 1, "alternatives", score::alternatives,
       rank == 0 ? "every first choice" : std::to_string(rank) + " steps down the alternatives");
-  add(request.preferred_host.has_value(), score::preferred_host,
+  add(request.preferred_host.has_value(), "preferred_host", score::preferred_host,
       ranked[score::preferred_host] > 0 ? "the preferred host" : "not the preferred host");
-  add(!request.tags.prefer.empty(), score::preferred_tags,
+  add(!request.tags.prefer.empty(), "preferred_tags", score::preferred_tags,
       std::to_string(ranked[score::preferred_tags]) + " of 1000 of the preferred tags");
-  add(!asked.holds_devices, score::gpu_free_host,
+  add(!asked.holds_devices, "gpu_free_host", score::gpu_free_host,
       ranked[score::gpu_free_host] > 0 ? "a host without GPUs" : "no host without GPUs fits");
-  add(asked.described_count > 0, score::device_fit,
-      std::to_string((best_points - ranked[score::device_fit]) / 7) +
+  add(asked.ask->described_count > 0, how.scores[0], score::first,
+      std::to_string(count(slot.free & matching_of(world, *found.chosen.choice, slot.shape)) -
+                     asked.ask->described_count) +
           " matching devices stay free");
-  add(devices > 1, score::closeness, closeness_text(cost, devices));
-  add(true, score::resource_fit,
+  add(devices > 1, "closeness", score::closeness,
+      closeness_text(found.chosen.devices.cost, devices));
+  add(true, how.scores[1], score::second,
       std::to_string(left.cpus) + " of " + std::to_string(slot.amounts.capacity.cpus) +
           " CPUs and " + std::to_string(left.memory_mib) + " of " +
           std::to_string(slot.amounts.capacity.memory_mib) + " MiB stay free");

@@ -90,7 +90,7 @@ TEST(Explain, GivesTheScoresOfTheChosenHost) {
           "preferred_tags 0: 0 of 1000 of the preferred tags",
           "device_fit 993: 1 matching devices stay free",
           "closeness 0: 3 devices: no common fabric, no common NUMA node, no common PCIe switch",
-          "resource_fit 48: 60 of 64 CPUs and 507904 of 524288 MiB stay free"));
+          "resource_fit 47: 60 of 64 CPUs and 507904 of 524288 MiB stay free"));
   EXPECT_EQ(where.devices, std::get<model::placement>(plan(world, wish)).devices);
 }
 

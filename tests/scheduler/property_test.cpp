@@ -139,6 +139,8 @@ public:
     return made;
   }
 
+  const scheduler::policy& any_policy() { return *policies()[dice_.below(policies().size())]; }
+
   model::random& dice() { return dice_; }
 
 private:
@@ -156,9 +158,9 @@ struct twins {
   }
 };
 
-void expect_same(const twins& world, const model::placement_request& request) {
-  const auto expected = reference_plan(world.plain, request);
-  const auto decided = plan(world.real, request);
+void expect_same(const twins& world, const model::placement_request& request, const policy& how) {
+  const auto expected = reference_plan(world.plain, request, how);
+  const auto decided = plan(world.real, request, {&how});
   if (const auto* const why = std::get_if<model::refusal>(&decided)) {
     ASSERT_FALSE(expected.fits) << "refused: " << summary(*why);
     std::map<std::string, std::int64_t> excluded;
@@ -198,17 +200,18 @@ std::pair<std::uint64_t, std::uint64_t> seeds() {
 void live_in_random_world(std::uint64_t seed) {
   world_maker make{seed};
   twins world;
+  const auto& how = make.any_policy();
   const std::uint64_t hosts = 1 + make.dice().below(5);
   for (std::uint64_t number = 1; number <= hosts; ++number) {
     world.apply(make.host(number));
   }
   for (std::uint64_t step = 0; step < 20; ++step) {
     const auto request = make.request(900'000 + step, hosts);
-    expect_same(world, request);
+    expect_same(world, request, how);
     if (::testing::Test::HasFailure()) {
       return;
     }
-    const auto decided = plan(world.real, request);
+    const auto decided = plan(world.real, request, {&how});
     if (const auto* const where = std::get_if<model::placement>(&decided)) {
       world.apply(allocation_of(request, *where));
     }
@@ -225,6 +228,27 @@ void live_in_random_world(std::uint64_t seed) {
         device.enabled = !device.enabled;
         world.apply(device_changed{device});
       }
+      break;
+    }
+    case 3: {
+      const auto number = 1 + make.dice().below(hosts);
+      const auto& known = world.plain.hosts.at(numbered<model::host_id>(number)).devices;
+      if (!known.empty()) {
+        const auto state =
+            make.one_in(3) ? model::device_state::resetting : model::device_state::free;
+        world.apply(device_turned{numbered<model::host_id>(number),
+                                  known[make.dice().below(known.size())].info.id, state,
+                                  make.one_in(3)});
+      }
+      break;
+    }
+    case 4: {
+      const auto number = 1 + make.dice().below(hosts);
+      const auto id = numbered<model::host_id>(number);
+      const auto back = world.plain.hosts.at(id);
+      world.apply(host_gone{id});
+      expect_same(world, request, how);
+      world.apply(back);
       break;
     }
     case 2:
@@ -251,6 +275,7 @@ TEST(Properties, PlanDecidesLikeTheReference) {
 void live_in_a_crowd(std::uint64_t seed) {
   world_maker make{seed};
   twins world;
+  const auto& how = make.any_policy();
   const std::uint64_t hosts = 40 + make.dice().below(30);
   std::vector<host_changed> makes;
   for (std::uint64_t i = 0; i < 3; ++i) {
@@ -278,11 +303,11 @@ void live_in_a_crowd(std::uint64_t seed) {
     if (make.one_in(3)) {
       request.devices.clear();
     }
-    expect_same(world, request);
+    expect_same(world, request, how);
     if (::testing::Test::HasFailure()) {
       return;
     }
-    const auto decided = plan(world.real, request);
+    const auto decided = plan(world.real, request, {&how});
     if (const auto* const where = std::get_if<model::placement>(&decided)) {
       world.apply(allocation_of(request, *where));
     }

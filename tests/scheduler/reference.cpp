@@ -89,8 +89,8 @@ bool can_deal(const reference_world& world, wish_list left, const device_list& d
 class reference_host {
 public:
   reference_host(const reference_world& world, const host_changed& host,
-                 const model::placement_request& request)
-      : world_(world), host_(host), request_(request) {
+                 const model::placement_request& request, const policy& how)
+      : world_(world), host_(host), request_(request), how_(how) {
     for (const auto& device : host.devices) {
       if (model::is_offerable(device) && world.taken.count(device.info.id) == 0) {
         free_.push_back(&device);
@@ -168,16 +168,6 @@ public:
         return "anti_affinity";
       }
     }
-    const auto free = free_amount();
-    if (request_.amount.cpus > free.cpus) {
-      return "cpu";
-    }
-    if (request_.amount.memory_mib > free.memory_mib) {
-      return "memory";
-    }
-    if (request_.amount.storage_mib > std::max<std::int64_t>(0, free.storage_mib)) {
-      return "storage";
-    }
     for (const auto& id : named_) {
       if (std::none_of(free_.begin(), free_.end(), [&](auto* d) { return d->info.id == id; })) {
         return "named_devices";
@@ -191,6 +181,16 @@ public:
     }
     if (!any_set([this](const device_list& set) { return is_whole(set) && is_close(set); })) {
       return "topology";
+    }
+    const auto free = free_amount();
+    if (request_.amount.cpus > free.cpus) {
+      return "cpu";
+    }
+    if (request_.amount.memory_mib > free.memory_mib) {
+      return "memory";
+    }
+    if (request_.amount.storage_mib > std::max<std::int64_t>(0, free.storage_mib)) {
+      return "storage";
     }
     return {};
   }
@@ -346,27 +346,26 @@ public:
         return matches(world_, wish.first, *device);
       });
     }
-    host_slot slot;
-    slot.record = host_.host;
+    const auto steps = steps_of(capacity());
     const bool gpus = std::any_of(host_.devices.begin(), host_.devices.end(),
                                   [](const auto& device) { return model::is_gpu(device.type); });
-    ranking ranked;
-    ranked[score::alternatives] = alternatives_points(alternatives);
-    ranked[score::preferred_host] = preferred_host_points(slot, request_);
-    ranked[score::preferred_tags] = preferred_tags_points(slot, request_);
-    ranked[score::gpu_free_host] = gpu_free_host_points(gpus, !request_.devices.empty());
-    ranked[score::device_fit] =
-        device_fit_points(chosen.empty() ? 0 : matching - static_cast<int>(described_count_));
-    ranked[score::closeness] =
-        closeness_points(set.cost, static_cast<int>(set.devices.size()), request_.topology);
-    ranked[score::resource_fit] = resource_fit_points(free_amount() - request_.amount, capacity());
-    return ranked;
+    const auto free_devices = request_.devices.empty() ? 0 : static_cast<int>(free_.size());
+    return scheduler::rank(
+        request_, how_,
+        {alternatives,
+         request_.preferred_host == host_.host.id,
+         host_.host.tags,
+         closeness_points(set.cost, static_cast<int>(set.devices.size()), request_.topology),
+         {request_.amount, static_cast<int>(described_count_), chosen.empty() ? 0 : matching,
+          free_devices, gpus, steps, levels_of(request_.amount, steps),
+          levels_of(free_amount(), steps)}});
   }
 
 private:
   const reference_world& world_;
   const host_changed& host_;
   const model::placement_request& request_;
+  const policy& how_;
   device_list free_;
   std::set<model::device_id> named_;
   std::size_t described_count_ = 0;
@@ -392,6 +391,14 @@ void reference_world::apply(const inventory_update& update) {
         taken.erase(known.info.id);
       }
     }
+  } else if (const auto* const turned = std::get_if<device_turned>(&update)) {
+    for (auto& known : hosts.at(turned->host).devices) {
+      if (known.info.id == turned->device) {
+        known.state = turned->state;
+        known.owner = turned->owned ? std::optional{model::server_id{}} : std::nullopt;
+        taken.erase(turned->device);
+      }
+    }
   } else if (const auto* const allocated = std::get_if<server_allocated>(&update)) {
     servers[allocated->server] = *allocated;
     taken.insert(allocated->devices.begin(), allocated->devices.end());
@@ -401,12 +408,12 @@ void reference_world::apply(const inventory_update& update) {
 }
 
 reference_decision reference_plan(const reference_world& world,
-                                  const model::placement_request& request) {
+                                  const model::placement_request& request, const policy& how) {
   reference_decision decision;
   for (const auto& [rank, chosen] : all_choices(request)) {
     std::optional<ranking> best;
     for (const auto& [id, changed] : world.hosts) { // ascending by id: the first of equals stays
-      const reference_host host{world, changed, request};
+      const reference_host host{world, changed, request, how};
       const bool open = host.first_failing_rule().empty();
       const auto set = open ? host.best(chosen) : std::nullopt;
       if (!set) {
@@ -428,7 +435,7 @@ reference_decision reference_plan(const reference_world& world,
     }
   }
   for (const auto& [id, changed] : world.hosts) {
-    ++decision.excluded[reference_host{world, changed, request}.first_failing_rule()];
+    ++decision.excluded[reference_host{world, changed, request, how}.first_failing_rule()];
   }
   return decision;
 }

@@ -8,6 +8,7 @@
 #include "model/plan.hpp"
 #include "model/request.hpp"
 #include "scheduler/inventory_update.hpp"
+#include "scheduler/policy.hpp"
 
 namespace berth::scheduler {
 
@@ -29,7 +30,8 @@ struct reference_decision {
 };
 
 [[nodiscard]] reference_decision reference_plan(const reference_world& world,
-                                                const model::placement_request& request);
+                                                const model::placement_request& request,
+                                                const policy& how = best_fit);
 
 /// True if the devices, taken in the order of the request, are what each part of it asks for.
 [[nodiscard]] bool serves_in_order(const reference_world& world,

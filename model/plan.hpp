@@ -19,11 +19,24 @@ struct score_part {
   friend bool operator==(const score_part&, const score_part&) = default;
 };
 
+/// The host that would have been chosen next, and the first score that decided against it.
+struct runner_up {
+  host_id host;
+  std::string host_name;
+  std::string decided_by;         ///< a score's name; `host_id` where every score is equal
+  std::int32_t points = 0;        ///< its own, of that score
+  std::int32_t winner_points = 0; ///< the chosen host's
+
+  friend bool operator==(const runner_up&, const runner_up&) = default;
+};
+
 /// Where a server goes: every device on one host.
 struct placement {
   host_id host;
   std::vector<device_id> devices; ///< in the order of the request, then of the unit
-  std::vector<score_part> scores; ///< filled on request only (explain)
+  // Filled on request only (explain).
+  std::vector<score_part> scores{};
+  std::optional<runner_up> next{}; ///< nullopt = no other host fits
 
   friend bool operator==(const placement&, const placement&) = default;
 };
@@ -47,6 +60,20 @@ struct rule_verdict {
   shortfall miss; ///< of the nearest host
 
   friend bool operator==(const rule_verdict&, const rule_verdict&) = default;
+};
+
+/// What placement thinks of one host: "why not host X".
+struct host_verdict {
+  host_id host;
+  std::string host_name;
+  bool fits = false;
+  std::vector<rule_verdict> broken; ///< every hard rule it breaks, in the order of the pipeline
+  // Where it fits:
+  std::vector<score_part> scores;
+  bool is_best = false;           ///< it is the host that would be chosen
+  std::optional<runner_up> loses; ///< how it compares with the best, if it is not
+
+  friend bool operator==(const host_verdict&, const host_verdict&) = default;
 };
 
 /// A change of the request (or of the cluster) that was verified to make it fit.

@@ -61,6 +61,7 @@ struct device_ask {
   /// Remembered, by group: shapes and free devices of a group never change.
   mutable std::vector<std::vector<group_choice>> choices; ///< of the first combinations
   mutable std::vector<group_verdict> verdicts;
+  mutable std::vector<std::optional<std::int64_t>> times; ///< a host can give the devices
 };
 
 } // namespace berth::scheduler

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "scheduler/pipeline.hpp"
@@ -15,7 +16,7 @@ constexpr std::size_t suggestions_max = 8;
 /// Tries changes of a refused request, smallest first; keeps those that make it fit.
 class adviser {
 public:
-  adviser(const inventory& world, const model::placement_request& request, const policy& how)
+  adviser(inventory& world, const model::placement_request& request, const policy& how)
       : world_(world), request_(request), how_(how) {}
 
   std::vector<model::suggestion> run(const model::refusal& why) {
@@ -31,6 +32,7 @@ public:
     less_of(why, "memory", &model::resources::memory_mib, "MiB of memory");
     less_of(why, "storage", &model::resources::storage_mib, "MiB of storage");
     open_host();
+    remove_server();
     return std::move(found_);
   }
 
@@ -144,62 +146,152 @@ private:
     const auto& inside = world_.internals();
     const query asked = resolve(inside, request_);
     std::optional<host_slot_id> best;
-    std::string_view closed_by;
-    for (host_slot_id slot = 0; slot < inside.hosts.size(); ++slot) {
-      const auto& host = inside.hosts[slot];
-      if (!host.known || (best && inside.hosts[*best].record.id < host.record.id)) {
-        continue;
-      }
-      if (const auto rule = only_failure({inside, asked, slot})) {
-        best = slot;
-        closed_by = *rule;
+    for (const closure why : {closure::disabled, closure::maintenance}) {
+      for (const auto& [id, slot] : inside.index.closed(why)) {
+        if (best && inside.hosts[*best].record.id < id) {
+          break;
+        }
+        if (is_only_closed({inside, asked, slot})) {
+          best = slot;
+          break;
+        }
       }
     }
     if (best && found_.size() < suggestions_max) {
       const auto& record = inside.hosts[*best].record;
-      const bool disabled = closed_by == "host_enabled";
-      found_.push_back({(disabled ? "enable host " : "end the maintenance of host ") + record.name,
-                        record.id, record.name});
+      found_.push_back(
+          {(record.enabled ? "end the maintenance of host " : "enable host ") + record.name,
+           record.id, record.name});
     }
   }
 
-  /// The operator's switch that alone keeps the host from taking the request.
-  static std::optional<std::string_view> only_failure(const candidate& at) {
-    std::optional<std::string_view> failed;
+  /// The operator's switch alone keeps the host from taking the request.
+  static bool is_only_closed(const candidate& at) {
+    int switches = 0;
     for (const auto& rule : pipeline) {
-      if (rule.test(at).passes) {
-        continue;
+      if (!rule.test(at).passes) {
+        if (rule.test != host_enabled && rule.test != maintenance) {
+          return false;
+        }
+        ++switches;
       }
-      const bool is_switch = rule.name == "host_enabled" || rule.name == "maintenance";
-      if (failed || !is_switch) {
-        return std::nullopt;
-      }
-      failed = rule.name;
     }
-    return failed;
+    return switches == 1;
   }
 
-  const inventory& world_;
+  /// The smallest server whose place would do.
+  void remove_server() {
+    constexpr std::size_t tries_max = 16;
+    auto servers = servers_in_the_way();
+    const std::size_t tries = std::min(servers.size(), tries_max);
+    std::partial_sort(servers.begin(), servers.begin() + static_cast<std::ptrdiff_t>(tries),
+                      servers.end());
+    for (std::size_t i = 0; i < tries && found_.size() < suggestions_max; ++i) {
+      const auto& server = std::get<model::server_id>(servers[i]);
+      const auto gone = world_.internals().lift(server);
+      const bool fits = try_change(request_, "without server " + to_string(server));
+      world_.internals().put_back(gone);
+      if (fits) {
+        return;
+      }
+    }
+  }
+
+  using sized_server = std::tuple<int, std::int64_t, std::int64_t, model::server_id>;
+
+  /// Servers whose devices and amounts, added to what is free beside them, might suffice; smallest
+  /// first is their order.
+  [[nodiscard]] std::vector<sized_server> servers_in_the_way() const {
+    const auto& inside = world_.internals();
+    const query asked = resolve(inside, request_);
+    std::vector<sized_server> found;
+    for (const auto& [id, each] : inside.servers) { // sorted by the caller
+      const auto& host = inside.hosts[each.host];
+      const auto& free = asked.holds_devices ? host.amounts.gpu : host.amounts.ordinary;
+      const auto& choices = asked.ask->combinations;
+      const bool enough = std::any_of(choices.begin(), choices.end(), [&](const auto& choice) {
+        const auto matching = matching_of(inside, choice, host.shape);
+        return count((host.free | each.devices) & matching) >= asked.ask->described_count;
+      });
+      if (host.is_open() && enough && has_room(request_.amount, free + each.amount)) {
+        found.emplace_back(count(each.devices), each.amount.cpus, each.amount.memory_mib, id);
+      }
+    }
+    return found;
+  }
+
+  inventory& world_;
   const model::placement_request& request_;
   const policy& how_;
   std::vector<model::suggestion> found_;
 };
 
+model::runner_up compare(const inventory::impl& world, const policy& how, const place_found& loser,
+                         const place_found& winner) {
+  const auto& record = world.hosts[loser.host].record;
+  model::runner_up next{record.id, record.name, "host_id", 0, 0};
+  for (std::size_t i = 0; i < score_count; ++i) {
+    if (loser.ranked.points[i] != winner.ranked.points[i]) {
+      next.decided_by = score_name(static_cast<score>(i), how);
+      next.points = loser.ranked.points[i];
+      next.winner_points = winner.ranked.points[i];
+      break;
+    }
+  }
+  return next;
+}
+
 } // namespace
 
-model::decision explain(const inventory& world, const model::placement_request& request,
+model::decision explain(inventory& world, const model::placement_request& request,
                         const options& how) {
   const auto& inside = world.internals();
   const query asked = resolve(inside, request);
   const auto best = find_best(inside, asked, *how.policy);
   if (best) {
-    return model::placement{inside.hosts[best->host].record.id,
-                            in_request_order(inside, asked, best->host, best->chosen),
-                            explain_scores(inside, asked, *how.policy, *best)};
+    model::placement where{inside.hosts[best->host].record.id,
+                           in_request_order(inside, asked, best->host, best->chosen),
+                           explain_scores(inside, asked, *how.policy, *best)};
+    if (const auto next = find_best(inside, asked, *how.policy, best->host)) {
+      where.next = compare(inside, *how.policy, *next, *best);
+    }
+    return where;
   }
   model::refusal why = why_nowhere(inside, asked);
   why.suggestions = adviser{world, request, *how.policy}.run(why);
   return why;
+}
+
+std::optional<model::host_verdict> judge_host(const inventory& world,
+                                              const model::placement_request& request,
+                                              model::host_id host, const options& how) {
+  const auto& inside = world.internals();
+  const query asked = resolve(inside, request);
+  const auto slot = inside.find_host(host);
+  if (!slot) {
+    return std::nullopt;
+  }
+  const candidate at{inside, asked, *slot};
+  model::host_verdict verdict{host, at.host().record.name, false, {}, {}, false, {}};
+  for (const auto& rule : pipeline) {
+    const finding found = rule.test(at);
+    if (!found.passes) {
+      verdict.broken.push_back(written(rule, at, found));
+    }
+  }
+  if (!verdict.broken.empty()) {
+    return verdict;
+  }
+  verdict.fits = true;
+  const auto choice = choose_on(inside, asked, *slot, strictness::topology);
+  const place_found here{*slot, rank_on(inside, asked, *how.policy, *slot, *choice), *choice};
+  verdict.scores = explain_scores(inside, asked, *how.policy, here);
+  const auto best = find_best(inside, asked, *how.policy);
+  verdict.is_best = best && best->host == *slot;
+  if (best && !verdict.is_best) {
+    verdict.loses = compare(inside, *how.policy, here, *best);
+  }
+  return verdict;
 }
 
 } // namespace berth::scheduler

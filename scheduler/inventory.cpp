@@ -2,6 +2,7 @@
 #include <tuple>
 #include <utility>
 
+#include "scheduler/capacity.hpp"
 #include "scheduler/inventory_impl.hpp"
 
 namespace berth::scheduler {
@@ -31,7 +32,15 @@ void set_bit(device_mask& set, std::size_t position, bool on) {
   set = on ? set | device_bit(position) : set & ~device_bit(position);
 }
 
+void forget_repeats(std::vector<host_slot_id>& slots) {
+  std::sort(slots.begin(), slots.end());
+  slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+}
+
 } // namespace
+
+inventory::impl::impl() = default;
+inventory::impl::~impl() = default;
 
 std::optional<host_slot_id> inventory::impl::find_host(const model::host_id& id) const {
   if (latest_ && latest_->first == id) {
@@ -59,6 +68,12 @@ void inventory::impl::refresh(host_slot_id slot) {
   auto& host = hosts[slot];
   host.amounts = free_of(host.record, host.load);
   index.touch(slot);
+  if (!watched.empty()) {
+    unwatched.push_back(slot);
+    if (unwatched.size() > 2 * hosts.size() + 64) {
+      forget_repeats(unwatched);
+    }
+  }
 }
 
 host_slot_id inventory::impl::slot_for(const model::host_id& id) {
@@ -121,7 +136,7 @@ void inventory::impl::apply(const host_changed& update) {
   host.closed = closure_of(update.host);
   host.tags = tags.add(update.host.tags);
   host.devices = std::move(entries);
-  host.device_ids.clear();
+  const auto former_ids = std::exchange(host.device_ids, {});
   host.free = 0;
   host.load.gpu_reserve = {};
   host.has_gpus = false;
@@ -136,11 +151,27 @@ void inventory::impl::apply(const host_changed& update) {
       shape_kinds.push_back(host.devices[i].kind);
     }
   }
+  if (!former_ids.empty() && former_ids != host.device_ids) {
+    renumber(slot, former_ids);
+  }
   const std::span placeable{sorted.data(), std::min(sorted.size(), device_slots_max)};
   set_shape(slot, make_shape(host.record, placeable, std::move(shape_kinds)));
   host.known = true;
   refresh(slot);
   host.steps = steps_of(host.amounts.capacity);
+}
+
+void inventory::impl::renumber(host_slot_id slot, const std::vector<model::device_id>& former_ids) {
+  for (auto& [id, each] : servers) {
+    if (each.host != slot) {
+      continue;
+    }
+    for_each(std::exchange(each.devices, 0), [&, &devices = each.devices](std::size_t former) {
+      if (const auto now = hosts[slot].find(former_ids[former])) {
+        set_bit(devices, *now, true);
+      }
+    });
+  }
 }
 
 void inventory::impl::apply(const host_gone& update) {
@@ -155,7 +186,7 @@ void inventory::impl::apply(const host_gone& update) {
   }
   shapes.remove(hosts[*slot].shape);
   hosts[*slot] = {};
-  index.touch(*slot);
+  refresh(*slot);
   host_by_id.erase(update.host);
   latest_.reset();
   unused_slots.push_back(*slot);
@@ -219,6 +250,17 @@ void inventory::impl::count_member(host_slot_id slot, group_id group, std::int32
   }
 }
 
+void inventory::impl::put_on(const allocation& added) {
+  auto& host = hosts[added.host];
+  host.load.used += added.amount;
+  if (added.holds_devices) {
+    host.load.used_by_holders += added.amount;
+  }
+  ++host.servers;
+  count_member(added.host, added.group, +1);
+  refresh(added.host);
+}
+
 void inventory::impl::take_off(const allocation& old) {
   auto& host = hosts[old.host];
   host.load.used -= old.amount;
@@ -227,6 +269,7 @@ void inventory::impl::take_off(const allocation& old) {
   }
   --host.servers;
   count_member(old.host, old.group, -1);
+  refresh(old.host);
 }
 
 void inventory::impl::apply(const server_allocated& update) {
@@ -241,12 +284,13 @@ void inventory::impl::apply(const server_allocated& update) {
   }
   auto& host = hosts[*slot];
   const auto free_before = host.free;
+  allocation wanted{*slot, group, !update.devices.empty(), update.amount, 0};
   for (const auto& device : update.devices) {
     if (const auto position = host.find(device)) {
       set_bit(host.free, *position, false);
+      set_bit(wanted.devices, *position, true);
     }
   }
-  const allocation wanted{*slot, update.amount, !update.devices.empty(), group};
   const auto [known, is_new] = servers.try_emplace(update.server, wanted);
   if (!is_new && known->second == wanted) {
     // What a replica has decided itself comes back as the truth.
@@ -256,19 +300,9 @@ void inventory::impl::apply(const server_allocated& update) {
     return;
   }
   if (!is_new) {
-    const auto old = std::exchange(known->second, wanted);
-    take_off(old);
-    if (old.host != *slot) {
-      refresh(old.host);
-    }
+    take_off(std::exchange(known->second, wanted));
   }
-  host.load.used += wanted.amount;
-  if (wanted.holds_devices) {
-    host.load.used_by_holders += wanted.amount;
-  }
-  ++host.servers;
-  count_member(*slot, group, +1);
-  refresh(*slot);
+  put_on(wanted);
 }
 
 void inventory::impl::apply(const server_released& update) {
@@ -279,7 +313,36 @@ void inventory::impl::apply(const server_released& update) {
   const allocation old = found->second;
   servers.erase(found);
   take_off(old);
-  refresh(old.host);
+}
+
+inventory::impl::lifted inventory::impl::lift(const model::server_id& server) {
+  const auto found = servers.find(server);
+  const allocation was = found->second;
+  auto& host = hosts[was.host];
+  lifted gone{server, was, host.free, host.devices};
+  servers.erase(found);
+  for_each(was.devices, [&host](std::size_t position) {
+    auto& entry = host.devices[position];
+    host.load.gpu_reserve -= entry.gpu_reserve();
+    entry.owned = false;
+    entry.state = model::device_state::free;
+    host.load.gpu_reserve += entry.gpu_reserve();
+    set_bit(host.free, position, entry.is_offerable());
+  });
+  take_off(was);
+  return gone;
+}
+
+void inventory::impl::put_back(const lifted& gone) {
+  auto& host = hosts[gone.was.host];
+  for_each(gone.was.devices, [&](std::size_t position) {
+    host.load.gpu_reserve -= host.devices[position].gpu_reserve();
+    host.devices[position] = gone.devices[position];
+    host.load.gpu_reserve += host.devices[position].gpu_reserve();
+  });
+  host.free = gone.free;
+  servers.emplace(gone.server, gone.was);
+  put_on(gone.was);
 }
 
 inventory::inventory() : impl_(std::make_unique<impl>()) {}
@@ -348,6 +411,31 @@ std::optional<inventory::host_totals> inventory::totals(model::host_id host) con
   totals.devices = static_cast<std::int32_t>(known.devices.size());
   totals.devices_free = count(known.free);
   totals.servers = known.servers;
+  return totals;
+}
+
+void inventory::watch(const std::vector<model::placement_request>& shapes) {
+  impl_->watched.clear();
+  impl_->unwatched.clear();
+  impl_->begin_decision();
+  for (const auto& shape : shapes) {
+    impl_->watched.emplace_back(shape).recount(*impl_);
+  }
+  impl_->watched_generation = impl_->kinds.generation();
+}
+
+std::vector<std::int64_t> inventory::watched_capacities() {
+  auto& changed = impl_->unwatched;
+  forget_repeats(changed);
+  // Another kind of device may mean other matches everywhere.
+  const bool anew = impl_->watched_generation != impl_->kinds.generation();
+  std::vector<std::int64_t> totals;
+  for (auto& shape : impl_->watched) {
+    anew ? shape.recount(*impl_) : shape.recount(*impl_, changed);
+    totals.push_back(shape.total());
+  }
+  impl_->watched_generation = impl_->kinds.generation();
+  changed.clear();
   return totals;
 }
 

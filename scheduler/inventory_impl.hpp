@@ -72,9 +72,10 @@ struct host_slot {
 
 struct allocation {
   host_slot_id host = 0;
-  model::resources amount;
-  bool holds_devices = false;
   group_id group = 0;
+  bool holds_devices = false;
+  model::resources amount;
+  device_mask devices = 0; ///< those of the first device_slots_max
 
   friend bool operator==(const allocation&, const allocation&) = default;
 };
@@ -84,12 +85,15 @@ struct device_place {
   std::uint32_t position = 0;
 };
 
+class watched_shape;
+
 /// Invariants: (1) after begin_decision() the index agrees with `hosts`, and every indexed pool has
 /// each filled group of hosts for devices in the bucket of its matching free devices; (2) load and
 /// groups of a host are the sums over its allocations. Unordered maps are looked up only, or walked
 /// where order cannot show.
 struct inventory::impl {
-  impl() = default;
+  impl();
+  ~impl();
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
 
@@ -105,6 +109,10 @@ struct inventory::impl {
   std::unordered_map<std::string, group_id> group_by_name;
   /// By anti-affinity group: hosts with members, unsorted.
   std::unordered_map<group_id, std::vector<host_slot_id>> group_hosts;
+
+  std::vector<watched_shape> watched;
+  std::vector<host_slot_id> unwatched;  ///< changed since the watched shapes were counted
+  std::uint64_t watched_generation = 0; ///< of the kinds that they were counted with
 
   mutable host_index index;
   // Caches: what they hold depends on what was asked, its content only on the inventory.
@@ -130,6 +138,18 @@ struct inventory::impl {
   void apply(const server_allocated& update);
   void apply(const server_released& update);
 
+  /// A server that is out of the inventory for a moment.
+  struct lifted {
+    model::server_id server;
+    allocation was;
+    device_mask free = 0;
+    std::vector<device_entry> devices; ///< of its host
+  };
+  /// Takes a server out as if it were gone and its devices clean; it must be known.
+  [[nodiscard]] lifted lift(const model::server_id& server);
+  /// Puts it back: the inventory is as before.
+  void put_back(const lifted& gone);
+
 private:
   /// The last host that was looked for: updates about one host come together.
   mutable std::optional<std::pair<model::host_id, host_slot_id>> latest_;
@@ -138,8 +158,12 @@ private:
   void count_group(device_pool& pool, group_number group) const;
   host_slot_id slot_for(const model::host_id& id);
   void drop_devices(host_slot_id slot);
+  /// The positions of the host's devices changed: allocations follow.
+  void renumber(host_slot_id slot, const std::vector<model::device_id>& former_ids);
   void set_shape(host_slot_id slot, host_shape shape);
-  /// Takes an allocation off its host's sums; the entry in `servers` is the caller's.
+  /// Adds an allocation to its host's sums, or takes it off; the entry in `servers` is the
+  /// caller's.
+  void put_on(const allocation& added);
   void take_off(const allocation& old);
   void count_member(host_slot_id slot, group_id group, std::int32_t change);
   /// Recomputes what is derived from the host's devices and load.

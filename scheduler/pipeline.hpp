@@ -44,6 +44,10 @@ struct rule_failure {
 /// The first rule that says no; nullopt = the host can take the request.
 [[nodiscard]] std::optional<rule_failure> first_failure(const candidate& at);
 
+/// A no of one rule in full: what a host misses, and (in a refusal) how many it excluded.
+[[nodiscard]] model::rule_verdict written(const hard_rule& rule, const candidate& at,
+                                          const finding& found, std::int64_t hosts_excluded = 1);
+
 /// Counts, over all hosts, which rule excluded each, and which host missed it by least.
 [[nodiscard]] model::refusal why_nowhere(const inventory::impl& world, const query& asked);
 

@@ -31,12 +31,7 @@ std::optional<model::rule_verdict> check(const inventory& world,
   if (!failure) {
     return std::nullopt;
   }
-  const auto& [rule, found] = *failure;
-  return model::rule_verdict{std::string{rule->name},
-                             1,
-                             where.host,
-                             at.host().record.name,
-                             {found.used, found.requested, found.capacity, rule->say(at, found)}};
+  return written(*failure->rule, at, failure->found);
 }
 
 namespace {

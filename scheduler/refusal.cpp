@@ -47,7 +47,7 @@ public:
     count_singled();
     const auto& groups = asked_.holds_devices ? index_.for_devices() : index_.ordinary();
     groups.for_each([this](group_number group) { count_group(group); });
-    return written();
+    return told();
   }
 
 private:
@@ -293,7 +293,7 @@ private:
     }
   }
 
-  [[nodiscard]] model::refusal written() const {
+  [[nodiscard]] model::refusal told() const {
     model::refusal why;
     why.hosts_considered = static_cast<std::int64_t>(world_.host_count);
     for (std::size_t i = 0; i < pipeline.size(); ++i) {
@@ -303,12 +303,7 @@ private:
       }
       const candidate nearest{world_, asked_, counted.nearest};
       const finding found = pipeline[i].test(nearest);
-      why.rules.push_back(
-          {std::string{pipeline[i].name},
-           counted.hosts,
-           nearest.host().record.id,
-           nearest.host().record.name,
-           {found.used, found.requested, found.capacity, pipeline[i].say(nearest, found)}});
+      why.rules.push_back(written(pipeline[i], nearest, found, counted.hosts));
     }
     return why;
   }

@@ -44,6 +44,11 @@ public:
   [[nodiscard]] std::optional<host_totals> totals(model::host_id host) const;
   [[nodiscard]] std::size_t host_count() const;
 
+  /// From now on keeps the capacity of these shapes current; replaces those watched before.
+  void watch(const std::vector<model::placement_request>& shapes);
+  /// Their capacities, in the same order: costs what changed since the last call.
+  [[nodiscard]] std::vector<std::int64_t> watched_capacities();
+
   struct impl;
   [[nodiscard]] const impl& internals() const { return *impl_; }
   [[nodiscard]] impl& internals() { return *impl_; }
@@ -71,10 +76,21 @@ struct options {
 [[nodiscard]] model::decision plan(const inventory& world, const model::placement_request& request,
                                    const options& how = {});
 
-/// The same decision with everything a person wants to read: scores of the chosen host, suggestions
-/// for a refusal (each verified by planning it).
-[[nodiscard]] model::decision
-explain(const inventory& world, const model::placement_request& request, const options& how = {});
+/// The same decision with everything a person wants to read: scores of the chosen host and the
+/// runner-up, or suggestions for a refusal, each verified by planning it. Tries some on the
+/// inventory itself and takes them back: `world` is afterwards as before.
+[[nodiscard]] model::decision explain(inventory& world, const model::placement_request& request,
+                                      const options& how = {});
+
+/// What the scheduler thinks of one host, whichever it would choose; nullopt = unknown host.
+[[nodiscard]] std::optional<model::host_verdict> judge_host(const inventory& world,
+                                                            const model::placement_request& request,
+                                                            model::host_id host,
+                                                            const options& how = {});
+
+/// How many more servers of this shape fit now, one after another, under every rule; exact, and as
+/// many as planning them one by one would place.
+[[nodiscard]] std::int64_t capacity(const inventory& world, const model::placement_request& shape);
 
 /// Re-checks a plan against `world`: nullopt = it stands; else the first hard rule it breaks, with
 /// the shortfall. The referee of optimistic plans.

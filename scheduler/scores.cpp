@@ -81,6 +81,26 @@ ranking rank_on(const inventory::impl& world, const query& asked, const policy& 
         levels_of(request.amount, slot.steps), levels_of(free, slot.steps)}});
 }
 
+std::string score_name(score which, const policy& how) {
+  switch (which) {
+  case score::alternatives:
+    return "alternatives";
+  case score::preferred_host:
+    return "preferred_host";
+  case score::preferred_tags:
+    return "preferred_tags";
+  case score::gpu_free_host:
+    return "gpu_free_host";
+  case score::first:
+    return std::string{how.scores[0]};
+  case score::closeness:
+    return "closeness";
+  case score::second:
+    return std::string{how.scores[1]};
+  }
+  return {};
+}
+
 std::vector<model::score_part> explain_scores(const inventory::impl& world, const query& asked,
                                               const policy& how, const place_found& found) {
   const auto& slot = world.hosts[found.host];
@@ -90,28 +110,26 @@ std::vector<model::score_part> explain_scores(const inventory::impl& world, cons
   const auto left = free - request.amount;
   const int devices = asked.ask->described_count + static_cast<int>(asked.ask->named.size());
   std::vector<model::score_part> parts;
-  const auto add = [&](bool says_something, std::string_view name, score which,
-                       std::string reason) {
+  const auto add = [&](bool says_something, score which, std::string reason) {
     if (says_something) {
-      parts.push_back({std::string{name}, ranked[which], std::move(reason)});
+      parts.push_back({score_name(which, how), ranked[which], std::move(reason)});
     }
   };
   const int rank = found.chosen.choice->rank;
-  add(asked.ask->combinations.size() > 1, "alternatives", score::alternatives,
+  add(asked.ask->combinations.size() > 1, score::alternatives,
       rank == 0 ? "every first choice" : std::to_string(rank) + " steps down the alternatives");
-  add(request.preferred_host.has_value(), "preferred_host", score::preferred_host,
+  add(request.preferred_host.has_value(), score::preferred_host,
       ranked[score::preferred_host] > 0 ? "the preferred host" : "not the preferred host");
-  add(!request.tags.prefer.empty(), "preferred_tags", score::preferred_tags,
+  add(!request.tags.prefer.empty(), score::preferred_tags,
       std::to_string(ranked[score::preferred_tags]) + " of 1000 of the preferred tags");
-  add(!asked.holds_devices, "gpu_free_host", score::gpu_free_host,
+  add(!asked.holds_devices, score::gpu_free_host,
       ranked[score::gpu_free_host] > 0 ? "a host without GPUs" : "no host without GPUs fits");
-  add(asked.ask->described_count > 0, how.scores[0], score::first,
+  add(asked.ask->described_count > 0, score::first,
       std::to_string(count(slot.free & matching_of(world, *found.chosen.choice, slot.shape)) -
                      asked.ask->described_count) +
           " matching devices stay free");
-  add(devices > 1, "closeness", score::closeness,
-      closeness_text(found.chosen.devices.cost, devices));
-  add(true, how.scores[1], score::second,
+  add(devices > 1, score::closeness, closeness_text(found.chosen.devices.cost, devices));
+  add(true, score::second,
       std::to_string(left.cpus) + " of " + std::to_string(slot.amounts.capacity.cpus) +
           " CPUs and " + std::to_string(left.memory_mib) + " of " +
           std::to_string(slot.amounts.capacity.memory_mib) + " MiB stay free");

@@ -66,6 +66,9 @@ struct place_found {
   host_choice chosen;
 };
 
+/// `closeness`, or the policy's name for its own.
+[[nodiscard]] std::string score_name(score which, const policy& how);
+
 /// The points with their reasons, for a person; scores that say nothing about this request are
 /// left out.
 [[nodiscard]] std::vector<model::score_part> explain_scores(const inventory::impl& world,

@@ -10,7 +10,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-std::vector<std::string> changes(const inventory& world, const model::placement_request& request) {
+std::vector<std::string> changes(inventory& world, const model::placement_request& request) {
   std::vector<std::string> texts;
   const auto why = std::get<model::refusal>(explain(world, request));
   for (const auto& suggestion : why.suggestions) {
@@ -27,7 +27,7 @@ inventory two_kinds() {
 }
 
 TEST(Explain, SuggestsFewerDevicesOrAnotherModel) {
-  const auto world = two_kinds();
+  auto world = two_kinds();
   EXPECT_THAT(changes(world, server({some(4, {"H100"})})),
               ElementsAre("2 H100 instead of 4", "any A100 instead of H100"));
   EXPECT_THAT(changes(world, server({some(5, {"A100"})})), ElementsAre("4 A100 instead of 5"));
@@ -35,7 +35,7 @@ TEST(Explain, SuggestsFewerDevicesOrAnotherModel) {
 }
 
 TEST(Explain, SuggestsSmallerAmounts) {
-  const auto world = two_kinds();
+  auto world = two_kinds();
   auto wish = server({some(1, {"H100"})});
   wish.amount.cpus = 100;
   EXPECT_THAT(changes(world, wish), ElementsAre("64 CPUs instead of 100"));
@@ -75,7 +75,7 @@ TEST(Explain, SuggestsToOpenAHost) {
 }
 
 TEST(Explain, GivesTheScoresOfTheChosenHost) {
-  const auto world = two_kinds();
+  auto world = two_kinds();
   auto wish = server({some(3, {"V100", "A100"})});
   wish.tags.prefer = {"fast"};
   const auto where = std::get<model::placement>(explain(world, wish));

@@ -30,7 +30,7 @@ TEST(Policy, IsFoundByName) {
 }
 
 TEST(Policy, BestFitTakesTheTightestHostAndSpreadTheEmptiest) {
-  const auto world = two_hosts();
+  auto world = two_hosts();
   EXPECT_EQ(chosen(world, server({some(2)}), best_fit), numbered<model::host_id>(2));
   EXPECT_EQ(chosen(world, server({some(2)}), spread), numbered<model::host_id>(1));
 }
@@ -53,7 +53,7 @@ TEST(Policy, SpreadAlternatesBetweenEqualHosts) {
 }
 
 TEST(Policy, ExplanationNamesThePolicysScores) {
-  const auto world = two_hosts();
+  auto world = two_hosts();
   const auto decided = explain(world, server({some(1)}), {&spread});
   std::vector<std::string> names;
   for (const auto& part : std::get<model::placement>(decided).scores) {

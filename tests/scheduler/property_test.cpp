@@ -197,6 +197,50 @@ std::pair<std::uint64_t, std::uint64_t> seeds() {
   return {1, 1 + (many != nullptr ? std::strtoull(many, nullptr, 10) : 400)};
 }
 
+/// Something happens to the cluster.
+void change_something(world_maker& make, twins& world, std::uint64_t hosts) {
+  const auto number = 1 + make.dice().below(hosts);
+  const auto id = numbered<model::host_id>(number);
+  const auto known = world.plain.hosts.at(id);
+  const auto which = known.devices.empty() ? 0 : make.dice().below(known.devices.size());
+  switch (make.draw(8)) {
+  case 0:
+    world.apply(make.host(number)); // it reports anew
+    break;
+  case 1:
+    if (!known.devices.empty()) {
+      auto device = known.devices[which];
+      device.type = model::dev_type::gpu_vga;
+      device.enabled = !device.enabled;
+      world.apply(device_changed{device});
+    }
+    break;
+  case 2:
+    if (!world.plain.servers.empty()) {
+      world.apply(server_released{world.plain.servers.begin()->first});
+    }
+    break;
+  case 3:
+    if (!known.devices.empty()) {
+      const auto state =
+          make.one_in(3) ? model::device_state::resetting : model::device_state::free;
+      world.apply(device_turned{id, known.devices[which].info.id, state, make.one_in(3)});
+    }
+    break;
+  case 4: // it goes and comes back
+    world.apply(host_gone{id});
+    world.apply(known);
+    break;
+  case 5: // it goes, and a decision sees that
+    world.apply(host_gone{id});
+    expect_same(world, make.request(950'000, hosts), best_fit);
+    world.apply(known);
+    break;
+  default:
+    break;
+  }
+}
+
 void live_in_random_world(std::uint64_t seed) {
   world_maker make{seed};
   twins world;
@@ -215,50 +259,7 @@ void live_in_random_world(std::uint64_t seed) {
     if (const auto* const where = std::get_if<model::placement>(&decided)) {
       world.apply(allocation_of(request, *where));
     }
-    switch (make.draw(8)) {
-    case 0:
-      world.apply(make.host(1 + make.dice().below(hosts))); // a host reports anew
-      break;
-    case 1: {
-      const auto number = 1 + make.dice().below(hosts);
-      auto& known = world.plain.hosts.at(numbered<model::host_id>(number)).devices;
-      if (!known.empty()) {
-        auto device = known[make.dice().below(known.size())];
-        device.type = model::dev_type::gpu_vga;
-        device.enabled = !device.enabled;
-        world.apply(device_changed{device});
-      }
-      break;
-    }
-    case 3: {
-      const auto number = 1 + make.dice().below(hosts);
-      const auto& known = world.plain.hosts.at(numbered<model::host_id>(number)).devices;
-      if (!known.empty()) {
-        const auto state =
-            make.one_in(3) ? model::device_state::resetting : model::device_state::free;
-        world.apply(device_turned{numbered<model::host_id>(number),
-                                  known[make.dice().below(known.size())].info.id, state,
-                                  make.one_in(3)});
-      }
-      break;
-    }
-    case 4: {
-      const auto number = 1 + make.dice().below(hosts);
-      const auto id = numbered<model::host_id>(number);
-      const auto back = world.plain.hosts.at(id);
-      world.apply(host_gone{id});
-      expect_same(world, request, how);
-      world.apply(back);
-      break;
-    }
-    case 2:
-      if (!world.plain.servers.empty()) {
-        world.apply(server_released{world.plain.servers.begin()->first});
-      }
-      break;
-    default:
-      break;
-    }
+    change_something(make, world, hosts);
   }
 }
 
@@ -398,6 +399,84 @@ TEST(Properties, ForecastIsRepeatedPlanning) {
   const auto [first, last] = seeds();
   for (std::uint64_t seed = first; seed < last; ++seed) {
     forecast_like_plans(seed);
+    ASSERT_FALSE(HasFailure()) << "SEED=" << seed;
+  }
+}
+
+/// Counting says what planning one by one would place; watched shapes are counted like others.
+void capacity_like_plans(std::uint64_t seed) {
+  world_maker make{seed};
+  twins world;
+  const std::uint64_t hosts = 1 + make.dice().below(5);
+  for (std::uint64_t number = 1; number <= hosts; ++number) {
+    world.apply(make.host(number));
+  }
+  const std::vector shapes{make.request(900'000, hosts), make.request(900'001, hosts),
+                           server({some(1)}, 900'002)};
+  world.real.watch(shapes);
+  for (std::uint64_t step = 0; step < 8; ++step) {
+    change_something(make, world, hosts);
+    const auto totals = world.real.watched_capacities();
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      const auto counted = capacity(world.real, shapes[i]);
+      EXPECT_EQ(counted, totals[i]);
+      constexpr std::int32_t limit = 60;
+      EXPECT_EQ(std::min<std::int64_t>(counted, limit),
+                forecast(world.real, shapes[i], limit).allow_count);
+    }
+  }
+}
+
+TEST(Properties, CapacityIsWhatPlanningWouldPlace) {
+  const auto [first, last] = seeds();
+  for (std::uint64_t seed = first; seed < last; ++seed) {
+    capacity_like_plans(seed);
+    ASSERT_FALSE(HasFailure()) << "SEED=" << seed;
+  }
+}
+
+/// An explanation decides like a plan, leaves everything as it was, and judges hosts alike.
+void explain_like_plans(std::uint64_t seed) {
+  world_maker make{seed};
+  twins world;
+  const auto& how = make.any_policy();
+  const std::uint64_t hosts = 2 + make.dice().below(5);
+  for (std::uint64_t number = 1; number <= hosts; ++number) {
+    world.apply(make.host(number));
+  }
+  for (std::uint64_t step = 0; step < 12; ++step) {
+    const auto request = make.request(900'000 + step, hosts);
+    const auto planned = plan(world.real, request, {&how});
+    const auto explained = explain(world.real, request, {&how});
+    EXPECT_EQ(plan(world.real, request, {&how}), planned);
+    const auto* const where = std::get_if<model::placement>(&planned);
+    ASSERT_EQ(where != nullptr, std::holds_alternative<model::placement>(explained));
+    for (const auto& [id, host] : world.plain.hosts) {
+      const auto verdict = judge_host(world.real, request, id, {&how});
+      ASSERT_TRUE(verdict.has_value());
+      EXPECT_EQ(verdict->fits, verdict->broken.empty());
+      EXPECT_EQ(verdict->is_best, where != nullptr && where->host == id);
+      EXPECT_TRUE(where != nullptr || !verdict->fits);
+    }
+    if (where != nullptr) {
+      const auto& told = std::get<model::placement>(explained);
+      EXPECT_EQ(told.host, where->host);
+      EXPECT_EQ(told.devices, where->devices);
+      if (told.next) {
+        EXPECT_TRUE(judge_host(world.real, request, told.next->host, {&how})->fits);
+        EXPECT_TRUE(told.next->points < told.next->winner_points ||
+                    (told.next->decided_by == "host_id" && where->host < told.next->host));
+      }
+      world.apply(allocation_of(request, *where));
+    }
+    change_something(make, world, hosts);
+  }
+}
+
+TEST(Properties, ExplainDecidesLikePlanAndLeavesNoTrace) {
+  const auto [first, last] = seeds();
+  for (std::uint64_t seed = first; seed < last; ++seed) {
+    explain_like_plans(seed);
     ASSERT_FALSE(HasFailure()) << "SEED=" << seed;
   }
 }

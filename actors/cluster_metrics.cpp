@@ -151,7 +151,7 @@ void cluster_metrics::add_device_time(model::timestamp now, const control::clust
   visit_claimants(state, [&](const model::server_record& server) {
     for (const auto& attached : server.attachments)
       if (const auto* device = state.find_device(attached.device))
-        ++held[{server.spec.project, device->info.model}];
+        ++held[{server.spec->project, device->info.model}];
   });
   for (const auto& [who, devices] : held)
     live_.get_counter(metric::device_allocated_seconds_total, {who.first, who.second})

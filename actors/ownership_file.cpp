@@ -41,12 +41,22 @@ std::uint64_t checksum(const std::uint8_t* data, std::size_t size) {
   return hash;
 }
 
+void put(std::uint8_t* to, const model::uuid& id) {
+  const auto bytes = id.bytes();
+  std::memcpy(to, bytes.data(), bytes.size());
+}
+model::uuid get_id(const std::uint8_t* from) {
+  model::uuid::byte_array bytes{};
+  std::memcpy(bytes.data(), from, bytes.size());
+  return model::uuid::from_bytes(bytes);
+}
+
 record_bytes encode(const kept_ownership& what) {
   record_bytes bytes{};
-  std::memcpy(bytes.data(), what.device.value.bytes.data(), 16);
+  put(bytes.data(), what.device.value);
   put(bytes.data() + 16, what.what.epoch);
   if (what.what.owner)
-    std::memcpy(bytes.data() + 24, what.what.owner->value.bytes.data(), 16);
+    put(bytes.data() + 24, what.what.owner->value);
   put(bytes.data() + 40, checksum(bytes.data(), 40));
   return bytes;
 }
@@ -55,10 +65,9 @@ std::optional<kept_ownership> decode(const std::uint8_t* from) {
   if (get(from + 40) != checksum(from, 40))
     return std::nullopt;
   kept_ownership what;
-  std::memcpy(what.device.value.bytes.data(), from, 16);
+  what.device.value = get_id(from);
   what.what.epoch = get(from + 16);
-  model::server_id owner;
-  std::memcpy(owner.value.bytes.data(), from + 24, 16);
+  const model::server_id owner{get_id(from + 24)};
   if (!owner.is_nil())
     what.what.owner = owner;
   return what;

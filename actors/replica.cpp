@@ -16,7 +16,7 @@ turn_done replica::run(const scheduler_turn& turn) {
 }
 
 void replica::run_job(const control::plan_wish& wish, turn_done& done) {
-  const auto& request = wish.request;
+  const auto& request = *wish.request;
   auto decision = wish.explain ? scheduler::explain(world_, request, how_)
                                : scheduler::plan(world_, request, how_);
   if (const auto* where = std::get_if<model::placement>(&decision))

@@ -7,12 +7,19 @@ namespace berth::actors {
 
 namespace {
 
+template <class Value> Value& open(Value& value) {
+  return value;
+}
+template <class Value> Value& open(control::boxed<Value>& value) {
+  return *value;
+}
+
 void deliver(reply& each) {
   std::visit(
       [](auto& done, auto& what) {
-        if constexpr (std::is_invocable_v<decltype(done), decltype(std::move(what))>) {
+        if constexpr (std::is_invocable_v<decltype(done), decltype(std::move(open(what)))>) {
           if (done)
-            done(std::move(what));
+            done(std::move(open(what)));
         }
       },
       each.done, each.what);

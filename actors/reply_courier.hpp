@@ -13,7 +13,8 @@ namespace berth::actors {
 /// One answer and whom to give it to.
 struct reply {
   answer_to done;
-  std::variant<model::result<model::reply>, model::result<model::answer>,
+  std::variant<control::boxed<model::result<model::reply>>,
+               control::boxed<model::result<model::answer>>,
                model::result<std::optional<api::remembered_answer>>, model::result<void>>
       what;
   permit admitted;

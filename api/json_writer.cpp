@@ -110,12 +110,13 @@ void json_writer::value(const model::uuid& id) {
   char text[38];
   char* at = text;
   *at++ = '"';
-  for (std::size_t i = 0; i < id.bytes.size(); ++i) {
+  const auto bytes = id.bytes();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) {
       *at++ = '-';
     }
-    *at++ = hex[id.bytes[i] >> 4U];
-    *at++ = hex[id.bytes[i] & 15U];
+    *at++ = hex[bytes[i] >> 4U];
+    *at++ = hex[bytes[i] & 15U];
   }
   *at++ = '"';
   out_.append(text, sizeof text);

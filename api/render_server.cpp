@@ -76,7 +76,7 @@ void render_wishes(json_writer& out, const model::server_spec& spec) {
 /// Everything but the devices, up to and without the closing bracket.
 void render_head(json_writer& out, const model::server_record& server, std::string_view host_name) {
   out.field("id", server.id);
-  out.field("name", server.spec.name);
+  out.field("name", server.spec->name);
   out.field("status", to_string(server.status));
   out.field_unless_empty("status_reason", server.status_reason);
   out.field("power", server.desired_power == model::power::on ? "on" : "off");

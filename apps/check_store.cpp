@@ -10,7 +10,7 @@ namespace berth::apps {
 namespace {
 
 server_fact fact_of(const model::server_record& record) {
-  server_fact fact{record.id, record.spec.name, record.host, amount_of(record.spec), {}};
+  server_fact fact{record.id, record.spec->name, record.host, amount_of(record.spec), {}};
   for (const auto& attached : record.attachments) {
     fact.devices.push_back(attached.device);
   }

@@ -87,18 +87,20 @@ model::server_created server(std::uint64_t number, std::uint64_t hosts) {
   model::server_created event;
   auto& record = event.server;
   record.id = numbered<model::server_id>("server", number);
-  record.spec.name = fmt::format("server-{}", number);
-  record.spec.disks = {{10240, "debian-12"}};
-  record.spec.networks = {"default"};
+  model::server_spec spec;
+  spec.name = fmt::format("server-{}", number);
+  spec.disks = {{10240, "debian-12"}};
+  spec.networks = {"default"};
   record.host = numbered<model::host_id>("host", number % hosts);
   record.status = model::server_status::ready;
   const auto slot = number / hosts;
   if (slot < gpus_per_host) {
-    record.spec.devices.push_back(
+    spec.devices.push_back(
         {std::nullopt, 1, {{.model = "H100", .vendor = {}, .type = {}, .vendor_device = {}}}});
     record.attachments.push_back(
         {device(number % hosts, static_cast<int>(slot)).id, 1, model::dev_type::gpu_hpc});
   }
+  record.spec = std::move(spec);
   return event;
 }
 

@@ -17,6 +17,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <stdexcept>
@@ -41,6 +43,40 @@ struct settings {
   int gpus = 1;  ///< devices per server
   int vcpus = 1;
   double settle_seconds = 60;
+  std::vector<std::string> processes; ///< NAME=PID, whose processor time is shown
+};
+
+/// Processor time that all threads of a process have used, from /proc: unlike the rate, it hardly
+/// depends on what else the machine does.
+class processor_time {
+public:
+  explicit processor_time(const std::string& name_and_pid) {
+    const auto split = name_and_pid.find('=');
+    if (split == std::string::npos)
+      throw std::runtime_error("--process " + name_and_pid + ": must be NAME=PID");
+    name_ = name_and_pid.substr(0, split);
+    threads_ = "/proc/" + name_and_pid.substr(split + 1) + "/task";
+  }
+  void start() { before_ = used(); }
+  void stop() { total_ns_ += used() - before_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] double microseconds() const { return static_cast<double>(total_ns_) / 1000; }
+
+private:
+  [[nodiscard]] std::int64_t used() const {
+    std::int64_t sum = 0;
+    for (const auto& thread : std::filesystem::directory_iterator{threads_}) {
+      std::int64_t one = 0;
+      std::ifstream{thread.path() / "schedstat"} >> one;
+      sum += one;
+    }
+    return sum;
+  }
+
+  std::string name_;
+  std::string threads_;
+  std::int64_t before_ = 0;
+  std::int64_t total_ns_ = 0;
 };
 
 struct http_reply {
@@ -271,15 +307,24 @@ int measure(const settings& how) {
              how.batch, how.gpus, how.round_size, devices);
   std::vector<double> rates;
   std::vector<double> latencies;
+  std::vector<processor_time> used(how.processes.begin(), how.processes.end());
+  used.emplace_back("client=self");
+  std::size_t created = 0;
   for (int round = 0; round < how.rounds; ++round) {
     std::vector<std::string> ids;
     std::int64_t failed = 0;
     std::string first_failure;
-    auto result = run_all(connections, creations(how, round), [&](const http_reply& reply) {
+    const auto requests = creations(how, round);
+    for (auto& each : used)
+      each.start();
+    auto result = run_all(connections, requests, [&](const http_reply& reply) {
       if (reply.status >= 300 && failed++ == 0)
         first_failure = reply.body;
       collect_server_ids(reply.body, ids);
     });
+    for (auto& each : used)
+      each.stop();
+    created += ids.size();
     const double rate = static_cast<double>(ids.size()) / result.seconds;
     rates.push_back(rate);
     latencies.insert(latencies.end(), result.latencies_ms.begin(), result.latencies_ms.end());
@@ -297,6 +342,10 @@ int measure(const settings& how) {
       "median {:.0f} servers/s; request latency p50 {:.3f} ms, p99 {:.3f} ms, max {:.3f} ms\n",
       rates[rates.size() / 2], percentile(latencies, 0.5), percentile(latencies, 0.99),
       percentile(latencies, 1.0));
+  fmt::print("processor time per server created:");
+  for (const auto& each : used)
+    fmt::print(" {} {:.1f} us", each.name(), each.microseconds() / static_cast<double>(created));
+  fmt::print("\n");
   return 0;
 }
 
@@ -313,6 +362,7 @@ int main(int argc, char** argv) {
                                 "create, delete, settle")(
       "round-size", po::value(&how.round_size)->default_value(how.round_size), "servers per round")(
       "batch", po::value(&how.batch)->default_value(how.batch), "servers per request")(
+      "process", po::value(&how.processes)->composing(), "NAME=PID: show its processor time too")(
       "gpus", po::value(&how.gpus)->default_value(how.gpus),
       "devices per server")("vcpus", po::value(&how.vcpus)->default_value(how.vcpus), "per server");
   try {

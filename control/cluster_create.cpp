@@ -281,7 +281,7 @@ void cluster::machine::revoke(model::server_id server, const model::placement& w
                                       *entry->record.host,
                                       amount_of(entry->record.spec),
                                       {},
-                                      entry->record.spec.anti_affinity_group};
+                                      entry->record.spec->anti_affinity_group};
     for (const auto& held_device : entry->record.attachments) {
       truth.devices.push_back(held_device.device);
     }
@@ -320,7 +320,7 @@ void cluster::machine::place(open_planning what, const model::placement& where) 
     server.attachments.push_back({id, next_epoch(device), device.type});
   }
   server.spec = std::move(what->spec);
-  what->spec.name = server.spec.name; // settle() gives the name back
+  what->spec.name = server.spec->name; // settle() gives the name back
   record(model::server_created{std::move(server)});
   mark_dirty(where.host);
   when_durable(placement_settled{

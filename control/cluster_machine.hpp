@@ -61,7 +61,7 @@ struct cluster::machine {
     std::size_t index = 0; ///< in `of->results`
     model::server_id server;
     model::server_spec spec;
-    model::placement_request request;
+    model::shared_value<model::placement_request> request;
     std::int32_t attempt = 1;
     bool explain = false;
     model::timestamp since{};

@@ -15,6 +15,7 @@
 #include "model/link.hpp"
 #include "model/plan.hpp"
 #include "model/request.hpp"
+#include "model/shared_value.hpp"
 #include "model/time.hpp"
 #include "scheduler/inventory_update.hpp"
 
@@ -111,13 +112,28 @@ using input = std::variant<command_received, query_received, key_claimed, key_an
 
 // --- Effects: what the shell has to do, in order
 
+/// A large value behind a pointer: effects are moved from list to list, so they are kept small.
+template <class T> class boxed {
+public:
+  template <class From>
+  requires std::is_constructible_v<T, From&&> &&
+      (!std::is_same_v<std::decay_t<From>, boxed>)boxed(From&& value)
+      : value_(std::make_unique<T>(std::forward<From>(value))) {}
+
+  [[nodiscard]] T& operator*() const { return *value_; }
+  [[nodiscard]] T* operator->() const { return value_.get(); }
+
+private:
+  std::unique_ptr<T> value_; ///< null only when moved from
+};
+
 struct answer_command {
   ticket to{};
-  model::result<model::reply> what;
+  boxed<model::result<model::reply>> what;
 };
 struct answer_query {
   ticket to{};
-  model::result<model::answer> what;
+  boxed<model::result<model::answer>> what;
 };
 /// The remembered answer, or nullopt: the caller may go on. As in cluster_port::claim_key.
 struct kept_answer {
@@ -146,7 +162,7 @@ struct answer_remember {
 /// next request around it): the machine publishes updates that confirm or revoke every plan.
 struct plan_wish {
   plan_id id{};
-  model::placement_request request;
+  model::shared_value<model::placement_request> request;
   std::int32_t attempt = 1;
   bool explain = false; ///< scheduler::explain instead of plan
 };
@@ -155,7 +171,7 @@ struct want_plans {
 };
 struct want_forecast {
   plan_id id{};
-  model::placement_request shape;
+  model::shared_value<model::placement_request> shape;
   std::int32_t limit = 1;
 };
 /// For every scheduler's replica, in order. Always comes before the wishes of the same step.

@@ -17,7 +17,7 @@ model::device_row cluster::machine::row_of(const model::device_record& device) c
     row.host_name = host->record.name;
   }
   if (const auto* owner = device.owner ? state.find_server(*device.owner) : nullptr) {
-    row.server_name = owner->record.spec.name;
+    row.server_name = owner->record.spec->name;
     row.owner_status = owner->record.status;
   }
   return row;
@@ -190,9 +190,9 @@ model::result<model::answer> cluster::machine::ask(const model::list_servers& wh
     const auto& server = entry.record;
     return (!what.gpu || holds_gpu(server) == *what.gpu) &&
            (host == nullptr || server.host == host->record.id) &&
-           (what.project.empty() || server.spec.project == what.project) &&
+           (what.project.empty() || server.spec->project == what.project) &&
            (!what.status || server.status == *what.status) &&
-           (what.search.empty() || contains_ignoring_case(server.spec.name, what.search) ||
+           (what.search.empty() || contains_ignoring_case(server.spec->name, what.search) ||
             contains_ignoring_case(to_string(server.id), what.search));
   };
   return list<model::server_row>(state.servers(), what.slice, matches, make);

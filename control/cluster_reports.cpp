@@ -264,7 +264,7 @@ void cluster::machine::take_gone(const host_entry& host, model::server_id id,
   if (entry->record.deleting) {
     record(model::server_removed{id});
   } else {
-    tell_note(note_kind::drift_missing_server, entry->record.spec.name, name_of(host.record));
+    tell_note(note_kind::drift_missing_server, entry->record.spec->name, name_of(host.record));
   }
 }
 

@@ -23,7 +23,7 @@ tl::unexpected<model::failure> is_running(const server_record& server) {
   return fail(
       errc::server_not_stopped,
       name_of(server) + " is " + std::string{to_string(server.status)} +
-          "; stop it first: berthctl server-stop " + server.spec.name,
+          "; stop it first: berthctl server-stop " + server.spec->name,
       {{"server", to_string(server.id)}, {"status", std::string{to_string(server.status)}}});
 }
 
@@ -34,7 +34,7 @@ model::result<void> is_kept(const server_record& server) {
   if (!server.host) {
     return in_wrong_state(server, "has no host (" + std::string{to_string(server.status)} + ")",
                           "delete it and create it anew: berthctl server-delete " +
-                              server.spec.name);
+                              server.spec->name);
   }
   return {};
 }
@@ -104,7 +104,7 @@ model::result<server_record> cluster::machine::start_server(const server_entry& 
   if (const auto* lost = lost_device(server)) {
     return in_wrong_state(server, "cannot start: its " + name_of(*lost, state) + " is lost",
                           "detach it first: berthctl server-detach-isolated-device " +
-                              server.spec.name + " " + to_string(lost->info.id));
+                              server.spec->name + " " + to_string(lost->info.id));
   }
   const auto& host = state.find_host(*server.host)->record;
   if (host.maintenance) {
@@ -152,7 +152,7 @@ model::result<server_record> cluster::machine::restart_server(const server_entry
   }
   if (server.desired_power == power::off) {
     return in_wrong_state(server, "is " + std::string{to_string(server.status)} + ", not running",
-                          "start it: berthctl server-start " + server.spec.name);
+                          "start it: berthctl server-start " + server.spec->name);
   }
   if (const auto* lost = lost_device(server)) {
     return in_wrong_state(server, "cannot start again: its " + name_of(*lost, state) + " is lost",
@@ -257,8 +257,8 @@ model::result<server_record> cluster::machine::attach(const model::attach_device
                 name_of(*device, state) + " is of type " + std::string{to_string(device->type)} +
                     " and cannot be attached as " + std::string{to_string(type)});
   }
-  if (type == model::dev_type::gpu_vga && server.spec.os == "windows" &&
-      server.spec.boot != model::firmware::uefi) {
+  if (type == model::dev_type::gpu_vga && server.spec->os == "windows" &&
+      server.spec->boot != model::firmware::uefi) {
     return fail(errc::invalid_argument, name_of(server) +
                                             " is a windows server with bios "
                                             "firmware, which takes no GPU-VGA device: attach it as "

@@ -245,7 +245,7 @@ void cluster::machine::run(ticket from, model::remove_host& command) {
   for (const auto& id : entry->servers) {
     const auto& server = state.find_server(id)->record;
     if (!server.deleting && ++kept <= shown) {
-      names += (names.empty() ? "" : ", ") + server.spec.name;
+      names += (names.empty() ? "" : ", ") + server.spec->name;
     }
   }
   if (kept > 0) {

@@ -13,6 +13,7 @@
 
 #include "control/counts.hpp"
 #include "control/creation_index.hpp"
+#include "control/hash_index.hpp"
 #include "model/event.hpp"
 #include "model/failure.hpp"
 #include "model/link.hpp"
@@ -148,20 +149,28 @@ private:
   struct journal;
   struct fold;
 
-  using server_map = std::unordered_map<model::server_id, server_entry>;
-  using device_map = std::unordered_map<model::device_id, model::device_record>;
-  using host_map = std::unordered_map<model::host_id, host_entry>;
+  struct key_of {
+    const model::server_id& operator()(const server_entry& it) const { return it.record.id; }
+    const model::device_id& operator()(const model::device_record& it) const { return it.info.id; }
+    const model::host_id& operator()(const host_entry& it) const { return it.record.id; }
+  };
+  struct name_of {
+    std::string_view operator()(const server_entry& it) const { return it.record.spec->name; }
+    std::string_view operator()(const host_entry& it) const { return it.record.name; }
+  };
+  template <class Entry> using owner_of = hash_index<std::unique_ptr<Entry>, key_of>;
+  template <class Entry> using names_of = hash_index<Entry*, name_of>;
 
   answer_bounds bounds_;
   model::sequence_number last_sequence_ = 0;
   model::sequence_number durable_sequence_ = 0;
   model::leader_epoch leader_ = 0;
 
-  server_map servers_;
-  device_map devices_;
-  host_map hosts_;
-  std::unordered_map<std::string_view, server_entry*> server_names_; ///< keys live in the records
-  std::unordered_map<std::string_view, host_entry*> host_names_;
+  owner_of<server_entry> servers_;
+  owner_of<model::device_record> devices_;
+  owner_of<host_entry> hosts_;
+  names_of<server_entry> server_names_;
+  names_of<host_entry> host_names_;
   server_index servers_by_age_;
   device_index devices_by_age_;
   host_index hosts_by_age_;

@@ -55,18 +55,15 @@ template <class Edit> void cluster_state::fold::turn_device(device_record& devic
 }
 
 server_entry* cluster_state::fold::server(model::server_id id) {
-  const auto found = state.servers_.find(id);
-  return found == state.servers_.end() ? nullptr : &found->second;
+  return state.servers_.find(id);
 }
 
 host_entry* cluster_state::fold::host(model::host_id id) {
-  const auto found = state.hosts_.find(id);
-  return found == state.hosts_.end() ? nullptr : &found->second;
+  return state.hosts_.find(id);
 }
 
 device_record* cluster_state::fold::device(model::device_id id) {
-  const auto found = state.devices_.find(id);
-  return found == state.devices_.end() ? nullptr : &found->second;
+  return state.devices_.find(id);
 }
 
 void cluster_state::fold::bump(host_entry& entry) {
@@ -114,20 +111,18 @@ void cluster_state::fold::publish(scheduler::inventory_update update) {
   updates->push_back(std::move(update));
 }
 
-scheduler::host_changed
-host_update(const host_entry& entry,
-            const std::unordered_map<model::device_id, device_record>& devices) {
+scheduler::host_changed host_update(const host_entry& entry, const cluster_state& state) {
   scheduler::host_changed update{entry.record, {}};
   update.devices.reserve(entry.devices.size());
   for (const auto& id : entry.devices) {
-    update.devices.push_back(devices.at(id));
+    update.devices.push_back(*state.find_device(id));
   }
   return update;
 }
 
 scheduler::server_allocated allocation_update(const model::server_record& server) {
   scheduler::server_allocated update{
-      server.id, *server.host, model::amount_of(server.spec), {}, server.spec.anti_affinity_group};
+      server.id, *server.host, model::amount_of(server.spec), {}, server.spec->anti_affinity_group};
   update.devices.reserve(server.attachments.size());
   for (const auto& held : server.attachments) {
     update.devices.push_back(held.device);
@@ -137,7 +132,7 @@ scheduler::server_allocated allocation_update(const model::server_record& server
 
 void cluster_state::fold::publish_host(const host_entry& entry) {
   if (updates != nullptr) {
-    publish(host_update(entry, state.devices_));
+    publish(host_update(entry, state));
   }
 }
 
@@ -211,7 +206,8 @@ void cluster_state::fold::take_inventory(host_entry& entry, const model::device_
     fresh.state_reason = info.unusable_reason;
     fresh.state_since = at;
     fresh.created = sequence;
-    state.link_device(state.devices_.emplace(info.id, std::move(fresh)).first->second);
+    state.link_device(
+        *state.devices_.insert(std::make_unique<device_record>(std::move(fresh))).first);
     remember(journal::device_created{info.id});
     return;
   }
@@ -233,10 +229,11 @@ void cluster_state::fold::operator()(const model::host_inventoried& event) {
   const auto& info = event.info;
   auto* known = host(info.id);
   if (known == nullptr) {
-    known = &state.hosts_[info.id];
-    known->record.id = info.id;
-    known->record.name = info.name;
-    known->record.created = sequence;
+    auto fresh = std::make_unique<host_entry>();
+    fresh->record.id = info.id;
+    fresh->record.name = info.name;
+    fresh->record.created = sequence;
+    known = state.hosts_.insert(std::move(fresh)).first;
     state.link_host(*known);
     remember(journal::host_created{info.id});
   }
@@ -313,8 +310,7 @@ void cluster_state::fold::operator()(const model::host_removed& event) {
     erase_device(*device(id));
   }
   state.unlink_host(*known);
-  auto node = state.hosts_.extract(event.host);
-  remember(journal::host_removed{std::move(node)});
+  remember(journal::host_removed{state.hosts_.take(event.host)});
   if (updates != nullptr) {
     publish(scheduler::host_gone{event.host});
   }
@@ -323,12 +319,12 @@ void cluster_state::fold::operator()(const model::host_removed& event) {
 // --- Servers
 
 void cluster_state::fold::operator()(const model::server_created& event) {
-  const auto [slot, fresh] = state.servers_.try_emplace(event.server.id);
+  const auto [created, fresh] =
+      state.servers_.insert(std::make_unique<server_entry>(server_entry{event.server}));
   if (!fresh) {
     return;
   }
-  auto& entry = slot->second;
-  entry.record = event.server;
+  auto& entry = *created;
   entry.record.created = sequence;
   state.link_server(entry);
   remember(journal::server_created{event.server.id});
@@ -404,8 +400,7 @@ void cluster_state::fold::erase_server(server_entry& entry) {
   }
   const bool placed = entry.record.host.has_value();
   state.unlink_server(entry);
-  auto node = state.servers_.extract(id);
-  remember(journal::server_removed{std::move(node)});
+  remember(journal::server_removed{state.servers_.take(id)});
   if (placed && updates != nullptr) {
     publish(scheduler::server_released{id});
   }
@@ -497,8 +492,7 @@ void cluster_state::fold::operator()(const model::device_state_reported& event) 
 void cluster_state::fold::erase_device(device_record& gone) {
   const auto id = gone.info.id;
   state.unlink_device(gone);
-  auto node = state.devices_.extract(id);
-  remember(journal::device_removed{std::move(node)});
+  remember(journal::device_removed{state.devices_.take(id)});
 }
 
 void cluster_state::fold::operator()(const model::device_removed& event) {

@@ -66,9 +66,8 @@ private:
 };
 
 /// The update that tells an inventory of a host with its devices.
-[[nodiscard]] scheduler::host_changed
-host_update(const host_entry& entry,
-            const std::unordered_map<model::device_id, model::device_record>& devices);
+[[nodiscard]] scheduler::host_changed host_update(const host_entry& entry,
+                                                  const cluster_state& state);
 /// The update that tells an inventory what a server takes.
 [[nodiscard]] scheduler::server_allocated allocation_update(const model::server_record& server);
 

@@ -14,7 +14,16 @@ template <class T, class Less> void insert_sorted(std::vector<T>& list, const T&
   }
 }
 
-cluster_state::device_key key_of(const model::device_record& device) {
+/// The entry has the name from now on, whoever had it.
+template <class Names, class Entry>
+void take_over(Names& names, Entry& entry, std::string_view name) {
+  if (!names.insert(&entry).second) {
+    names.take(name);
+    names.insert(&entry);
+  }
+}
+
+cluster_state::device_key age_key_of(const model::device_record& device) {
   return {device.created, device.info.address, device.info.id};
 }
 
@@ -22,31 +31,26 @@ cluster_state::device_key key_of(const model::device_record& device) {
 
 void cluster_state::link_server(server_entry& entry) {
   const auto& record = entry.record;
-  // The key must live in the record that it names.
-  if (!server_names_.try_emplace(record.spec.name, &entry).second) {
-    server_names_.erase(record.spec.name);
-    server_names_.emplace(record.spec.name, &entry);
-  }
+  take_over(server_names_, entry, record.spec->name);
   servers_by_age_.insert(record.created, &entry);
   count_server(record, +1);
   if (record.host) {
-    if (const auto host = hosts_.find(*record.host); host != hosts_.end()) {
-      insert_sorted(host->second.servers, record.id, std::less<>{});
+    if (auto* host = hosts_.find(*record.host)) {
+      insert_sorted(host->servers, record.id, std::less<>{});
     }
   }
 }
 
 void cluster_state::unlink_server(server_entry& entry) {
   const auto& record = entry.record;
-  if (const auto named = server_names_.find(record.spec.name);
-      named != server_names_.end() && named->second == &entry) {
-    server_names_.erase(named);
+  if (server_names_.find(record.spec->name) == &entry) {
+    server_names_.take(record.spec->name);
   }
   servers_by_age_.erase(record.created);
   count_server(record, -1);
   if (record.host) {
-    if (const auto host = hosts_.find(*record.host); host != hosts_.end()) {
-      auto& list = host->second.servers;
+    if (auto* host = hosts_.find(*record.host)) {
+      auto& list = host->servers;
       if (const auto at = std::lower_bound(list.begin(), list.end(), record.id);
           at != list.end() && *at == record.id) {
         list.erase(at);
@@ -56,11 +60,11 @@ void cluster_state::unlink_server(server_entry& entry) {
 }
 
 void cluster_state::link_device(model::device_record& device) {
-  devices_by_age_.insert(key_of(device), &device);
+  devices_by_age_.insert(age_key_of(device), &device);
   count_device(device, +1);
-  if (const auto host = hosts_.find(device.host); host != hosts_.end()) {
+  if (auto* host = hosts_.find(device.host)) {
     // A device that is not known (yet) sorts as itself only while its record exists: look it up.
-    insert_sorted(host->second.devices, device.info.id,
+    insert_sorted(host->devices, device.info.id,
                   [this](const model::device_id& a, const model::device_id& b) {
                     const auto& left = devices_.at(a).info.address;
                     const auto& right = devices_.at(b).info.address;
@@ -70,24 +74,22 @@ void cluster_state::link_device(model::device_record& device) {
 }
 
 void cluster_state::unlink_device(model::device_record& device) {
-  devices_by_age_.erase(key_of(device));
+  devices_by_age_.erase(age_key_of(device));
   count_device(device, -1);
-  if (const auto host = hosts_.find(device.host); host != hosts_.end()) {
-    std::erase(host->second.devices, device.info.id);
+  if (auto* host = hosts_.find(device.host)) {
+    std::erase(host->devices, device.info.id);
   }
 }
 
 void cluster_state::link_host(host_entry& entry) {
-  host_names_.erase(entry.record.name);
-  host_names_.emplace(entry.record.name, &entry);
+  take_over(host_names_, entry, entry.record.name);
   hosts_by_age_.insert(entry.record.created, &entry);
   count_host(entry.record, +1);
 }
 
 void cluster_state::unlink_host(host_entry& entry) {
-  if (const auto named = host_names_.find(entry.record.name);
-      named != host_names_.end() && named->second == &entry) {
-    host_names_.erase(named);
+  if (host_names_.find(entry.record.name) == &entry) {
+    host_names_.take(entry.record.name);
   }
   hosts_by_age_.erase(entry.record.created);
   count_host(entry.record, -1);
@@ -101,11 +103,11 @@ void cluster_state::count_device(const model::device_record& device, int sign) {
   const auto state = static_cast<std::size_t>(device.state);
   counts_.devices.at(state) += sign;
   counts_.devices_allocated += device.owner ? sign : 0;
-  const auto host = hosts_.find(device.host);
-  if (host == hosts_.end()) {
+  auto* host = hosts_.find(device.host);
+  if (host == nullptr) {
     return;
   }
-  auto& by_model = host->second.by_model;
+  auto& by_model = host->by_model;
   auto row = by_model.find(device.info.model);
   if (row == by_model.end()) {
     row = by_model.emplace(device.info.model, device_state_counts{}).first;
@@ -123,23 +125,12 @@ void cluster_state::count_host(const model::host_record& host, int sign) {
 
 // --- Reading
 
-namespace {
-
-/// The value's address in a map of nodes, or null.
-template <class Map, class Key> auto find_in(const Map& map, const Key& key) {
-  const auto at = map.find(key);
-  return at == map.end() ? nullptr : &at->second;
-}
-
-} // namespace
-
 const server_entry* cluster_state::find_server(model::server_id id) const {
-  return find_in(servers_, id);
+  return servers_.find(id);
 }
 
 const server_entry* cluster_state::find_server_named(std::string_view name) const {
-  const auto at = server_names_.find(name);
-  return at == server_names_.end() ? nullptr : at->second;
+  return server_names_.find(name);
 }
 
 const server_entry* cluster_state::resolve_server(std::string_view ref) const {
@@ -152,7 +143,7 @@ const server_entry* cluster_state::resolve_server(std::string_view ref) const {
 }
 
 const model::device_record* cluster_state::find_device(model::device_id id) const {
-  return find_in(devices_, id);
+  return devices_.find(id);
 }
 
 const model::device_record* cluster_state::resolve_device(std::string_view ref) const {
@@ -161,12 +152,11 @@ const model::device_record* cluster_state::resolve_device(std::string_view ref) 
 }
 
 const host_entry* cluster_state::find_host(model::host_id id) const {
-  return find_in(hosts_, id);
+  return hosts_.find(id);
 }
 
 const host_entry* cluster_state::find_host_named(std::string_view name) const {
-  const auto at = host_names_.find(name);
-  return at == host_names_.end() ? nullptr : at->second;
+  return host_names_.find(name);
 }
 
 const host_entry* cluster_state::resolve_host(std::string_view ref) const {

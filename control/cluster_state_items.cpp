@@ -27,36 +27,38 @@ model::result<void> cluster_state::add_item(model::snapshot_item item) {
     return {};
   }
   if (auto* host = std::get_if<model::host_record>(&item)) {
-    const auto [slot, fresh] = hosts_.try_emplace(host->id);
-    if (!fresh || host_names_.count(host->name) != 0) {
+    if (hosts_.contains(host->id) || host_names_.contains(host->name)) {
       return misfit("holds the host '" + host->name + "' twice");
     }
-    slot->second.record = std::move(*host);
-    link_host(slot->second);
+    auto entry = std::make_unique<host_entry>();
+    entry->record = std::move(*host);
+    link_host(*hosts_.insert(std::move(entry)).first);
     return {};
   }
   if (auto* device = std::get_if<model::device_record>(&item)) {
-    if (hosts_.count(device->host) == 0) {
+    if (!hosts_.contains(device->host)) {
       return misfit("holds the device " + to_string(device->info.id) + " of an unknown host");
     }
-    const auto [slot, fresh] = devices_.try_emplace(device->info.id, std::move(*device));
+    const auto [known, fresh] =
+        devices_.insert(std::make_unique<model::device_record>(std::move(*device)));
     if (!fresh) {
-      return misfit("holds the device " + to_string(slot->first) + " twice");
+      return misfit("holds the device " + to_string(known->info.id) + " twice");
     }
-    link_device(slot->second);
+    link_device(*known);
     return {};
   }
   if (auto* server = std::get_if<model::snapshot_server>(&item)) {
     auto& record = server->server;
-    const auto [slot, fresh] = servers_.try_emplace(record.id);
-    if (!fresh || server_names_.count(record.spec.name) != 0) {
-      return misfit("holds the server '" + record.spec.name + "' twice");
+    if (servers_.contains(record.id) || server_names_.contains(record.spec->name)) {
+      return misfit("holds the server '" + record.spec->name + "' twice");
     }
-    if (record.host && hosts_.count(*record.host) == 0) {
-      return misfit("holds the server '" + record.spec.name + "' on an unknown host");
+    if (record.host && !hosts_.contains(*record.host)) {
+      return misfit("holds the server '" + record.spec->name + "' on an unknown host");
     }
-    slot->second = {std::move(record), server->changed_at};
-    link_server(slot->second);
+    link_server(*servers_
+                     .insert(std::make_unique<server_entry>(
+                         server_entry{std::move(record), server->changed_at}))
+                     .first);
     return {};
   }
   auto& answer = std::get<model::snapshot_answer>(item);
@@ -137,8 +139,8 @@ using complaint = std::optional<std::string>;
 
 complaint audit_server(const cluster_state& state, const server_entry& entry) {
   const auto& server = entry.record;
-  const std::string who = "server '" + server.spec.name + "': ";
-  if (state.find_server_named(server.spec.name) != &entry) {
+  const std::string who = "server '" + server.spec->name + "': ";
+  if (state.find_server_named(server.spec->name) != &entry) {
     return who + "its name finds another";
   }
   if (server.attachments.empty()) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <set>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "control/cluster_state.hpp"
 
@@ -17,7 +17,7 @@ struct cluster_state::journal {
     model::server_id id;
   };
   struct server_removed {
-    server_map::node_type node;
+    std::unique_ptr<server_entry> entry;
   };
   struct server_changed {
     std::unique_ptr<server_entry> before;
@@ -33,7 +33,7 @@ struct cluster_state::journal {
     model::device_id id;
   };
   struct device_removed {
-    device_map::node_type node;
+    std::unique_ptr<model::device_record> device;
   };
   struct device_changed {
     std::unique_ptr<model::device_record> before;
@@ -52,7 +52,7 @@ struct cluster_state::journal {
     model::host_id id;
   };
   struct host_removed {
-    host_map::node_type node;
+    std::unique_ptr<host_entry> entry;
   };
   struct host_changed {
     std::unique_ptr<model::host_record> before;
@@ -77,7 +77,7 @@ struct cluster_state::journal {
     change what;
   };
 
-  std::deque<entry> entries;
+  std::vector<entry> entries;
   // What a rollback touched; ordered, because it reaches the updates.
   std::set<model::server_id> servers;
   std::set<model::device_id> devices;

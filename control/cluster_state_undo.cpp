@@ -14,22 +14,18 @@ struct cluster_state::journal::undo {
   void operator()(server_created& change) {
     log.servers.insert(change.id);
     state.unlink_server(state.servers_.at(change.id));
-    state.servers_.erase(change.id);
+    state.servers_.take(change.id);
   }
   void operator()(server_removed& change) {
-    log.servers.insert(change.node.key());
-    const auto back = state.servers_.insert(std::move(change.node)).position;
-    state.link_server(back->second);
+    log.servers.insert(change.entry->record.id);
+    state.link_server(*state.servers_.insert(std::move(change.entry)).first);
   }
   void operator()(server_changed& change) {
     const auto id = change.before->record.id;
     log.servers.insert(id);
     auto& entry = state.servers_.at(id);
     state.count_server(entry.record, -1);
-    // An index's key points at the name's characters; a name never changes: leave them in place.
-    std::string name = std::move(entry.record.spec.name);
-    entry = std::move(*change.before);
-    entry.record.spec.name = std::move(name);
+    entry = std::move(*change.before); // an index's key points into the spec, which stays
     state.count_server(entry.record, +1);
   }
   void operator()(server_status& change) {
@@ -44,10 +40,10 @@ struct cluster_state::journal::undo {
     auto& device = state.devices_.at(change.id);
     log.hosts.insert(device.host);
     state.unlink_device(device);
-    state.devices_.erase(change.id);
+    state.devices_.take(change.id);
   }
   void operator()(device_removed& change) {
-    auto& device = state.devices_.insert(std::move(change.node)).position->second;
+    auto& device = *state.devices_.insert(std::move(change.device)).first;
     log.hosts.insert(device.host);
     log.devices.insert(device.info.id);
     state.link_device(device);
@@ -74,11 +70,11 @@ struct cluster_state::journal::undo {
   void operator()(host_created& change) {
     log.hosts.insert(change.id);
     state.unlink_host(state.hosts_.at(change.id));
-    state.hosts_.erase(change.id);
+    state.hosts_.take(change.id);
   }
   void operator()(host_removed& change) {
-    log.hosts.insert(change.node.key());
-    state.link_host(state.hosts_.insert(std::move(change.node)).position->second);
+    log.hosts.insert(change.entry->record.id);
+    state.link_host(*state.hosts_.insert(std::move(change.entry)).first);
   }
   void operator()(host_changed& change) {
     log.hosts.insert(change.before->id);
@@ -112,10 +108,10 @@ cluster_state::cluster_state(cluster_state&&) noexcept = default;
 cluster_state& cluster_state::operator=(cluster_state&&) noexcept = default;
 
 void cluster_state::mark_durable(model::sequence_number up_to) {
+  // In the common case all are durable, and their memory is used again.
   auto& entries = journal_->entries;
-  while (!entries.empty() && entries.front().sequence <= up_to) {
-    entries.pop_front();
-  }
+  const auto is_durable = [up_to](const journal::entry& it) { return it.sequence <= up_to; };
+  entries.erase(entries.begin(), std::find_if_not(entries.begin(), entries.end(), is_durable));
   durable_sequence_ = std::max(durable_sequence_, std::min(up_to, last_sequence_));
 }
 
@@ -156,7 +152,7 @@ std::vector<scheduler::inventory_update> cluster_state::compensation(const journ
       updates.emplace_back(scheduler::host_gone{id});
       continue;
     }
-    updates.emplace_back(host_update(*entry, devices_));
+    updates.emplace_back(host_update(*entry, *this));
     devices.insert(entry->devices.begin(), entry->devices.end());
     for (const auto& server : entry->servers) {
       if (undone.servers.count(server) == 0) {
@@ -178,7 +174,7 @@ std::vector<scheduler::inventory_update> cluster_state::compensation(const journ
 void cluster_state::build_inventory() {
   inventory_ = std::make_unique<scheduler::inventory>();
   hosts_by_age_.walk(true, [&](const host_entry& entry) {
-    inventory_->apply(host_update(entry, devices_));
+    inventory_->apply(host_update(entry, *this));
     return true;
   });
   servers_by_age_.walk(true, [&](const server_entry& entry) {
@@ -193,7 +189,7 @@ std::vector<scheduler::inventory_update> cluster_state::full_inventory() const {
   std::vector<scheduler::inventory_update> updates;
   updates.reserve(hosts_.size() + servers_.size());
   hosts_by_age_.walk(true, [&](const host_entry& entry) {
-    updates.emplace_back(host_update(entry, devices_));
+    updates.emplace_back(host_update(entry, *this));
     return true;
   });
   servers_by_age_.walk(true, [&](const server_entry& entry) {

@@ -8,7 +8,7 @@ using model::errc;
 using model::fail;
 
 std::string name_of(const model::server_record& server) {
-  return "server '" + server.spec.name + "'";
+  return "server '" + server.spec->name + "'";
 }
 
 std::string name_of(const model::host_record& host) {
@@ -69,7 +69,7 @@ tl::unexpected<model::failure> host_is_offline(const model::host_record& host) {
 model::result<void> check_free(const model::device_record& device, const cluster_state& state) {
   if (device.owner) {
     const auto* owner = state.find_server(*device.owner);
-    const auto name = owner != nullptr ? owner->record.spec.name : to_string(*device.owner);
+    const auto name = owner != nullptr ? owner->record.spec->name : to_string(*device.owner);
     return fail(errc::device_in_use,
                 name_of(device, state) + " is in use by server '" + name +
                     "': choose another, or detach it first: berthctl "

@@ -107,7 +107,7 @@ void snapshot_builder::add_server(const model::server_record& server) {
     const auto found = devices_.find(attached.device);
     const auto device = found == devices_.end() ? device_facts{} : found->second;
     made_->allocations.push_back({to_string(attached.device), device.host, device.pci_address,
-                                  to_string(server.id), server.spec.project});
+                                  to_string(server.id), server.spec->project});
   }
 }
 

@@ -28,14 +28,11 @@ constexpr int hex_value(char c) {
 }
 
 uuid from_halves(std::uint64_t high, std::uint64_t low, unsigned version) {
-  uuid id;
-  for (std::size_t i = 0; i < 8; ++i) {
-    id.bytes[i] = static_cast<std::uint8_t>(high >> (56 - 8 * i));
-    id.bytes[8 + i] = static_cast<std::uint8_t>(low >> (56 - 8 * i));
-  }
-  id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0fU) | (version << 4U));
-  id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3fU) | 0x80U); // RFC 9562 variant
-  return id;
+  constexpr std::uint64_t version_bits = 0xf000;
+  constexpr std::uint64_t variant_bits = std::uint64_t{3} << 62U;
+  constexpr std::uint64_t variant = std::uint64_t{2} << 62U; // RFC 9562
+  return {(high & ~version_bits) | (std::uint64_t{version} << 12U),
+          (low & ~variant_bits) | variant};
 }
 
 } // namespace
@@ -44,8 +41,7 @@ std::optional<uuid> uuid::parse(std::string_view text) {
   if (text.size() != text_length) {
     return std::nullopt;
   }
-  uuid id;
-  std::size_t digits = 0;
+  uint128 number = 0;
   for (std::size_t i = 0; i < text_length; ++i) {
     if (is_dash_position(i)) {
       if (text[i] != '-') {
@@ -57,12 +53,27 @@ std::optional<uuid> uuid::parse(std::string_view text) {
     if (value < 0) {
       return std::nullopt;
     }
-    auto& byte = id.bytes[digits / 2];
-    byte = static_cast<std::uint8_t>((static_cast<unsigned>(byte) << 4U) |
-                                     static_cast<unsigned>(value));
-    ++digits;
+    number = (number << 4U) | static_cast<unsigned>(value);
+  }
+  return uuid{static_cast<std::uint64_t>(number >> 64U), static_cast<std::uint64_t>(number)};
+}
+
+uuid uuid::from_bytes(const byte_array& bytes) {
+  uuid id;
+  for (std::size_t i = 0; i < 8; ++i) {
+    id.high = id.high << 8U | bytes[i];
+    id.low = id.low << 8U | bytes[8 + i];
   }
   return id;
+}
+
+uuid::byte_array uuid::bytes() const {
+  byte_array all{};
+  for (std::size_t i = 0; i < 8; ++i) {
+    all[i] = static_cast<std::uint8_t>(high >> (56 - 8 * i));
+    all[8 + i] = static_cast<std::uint8_t>(low >> (56 - 8 * i));
+  }
+  return all;
 }
 
 uuid uuid::from_random(std::uint64_t high, std::uint64_t low) {
@@ -77,7 +88,7 @@ uuid uuid::derive(const uuid& space, std::string_view name) {
     hash ^= byte;
     hash *= prime;
   };
-  std::for_each(space.bytes.begin(), space.bytes.end(), mix);
+  std::ranges::for_each(space.bytes(), mix);
   for (const char c : name) {
     mix(static_cast<std::uint8_t>(c));
   }
@@ -88,7 +99,7 @@ std::string to_string(const uuid& id) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
   text.reserve(text_length);
-  for (const std::uint8_t byte : id.bytes) {
+  for (const std::uint8_t byte : id.bytes()) {
     if (is_dash_position(text.size())) {
       text.push_back('-');
     }

@@ -32,7 +32,7 @@ struct link_welcome {
 /// A server as the host shall make it.
 struct desired_server {
   server_id id;
-  server_spec spec;
+  shared_value<server_spec> spec;
   power desired_power = power::off;
   std::uint32_t restarts = 0;
   std::vector<attachment> attachments;

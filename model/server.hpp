@@ -12,6 +12,7 @@
 #include "model/ids.hpp"
 #include "model/plan.hpp"
 #include "model/request.hpp"
+#include "model/shared_value.hpp"
 #include "model/time.hpp"
 
 namespace berth::model {
@@ -99,7 +100,7 @@ enum class power : std::uint8_t { off, on };
 /// A server as the controller knows it.
 struct server_record {
   server_id id;
-  server_spec spec;
+  shared_value<server_spec> spec; ///< as created: never changes
   server_status status = server_status::init;
   std::string status_reason; ///< why sched_fail, deploy_fail, start_fail, dev_fail, unknown
   power desired_power = power::off;

@@ -19,7 +19,7 @@ static void write(const model::link_header& in, v1::LinkHeader& out) {
 
 static void write(const model::desired_server& in, v1::DesiredServer& out) {
   write_id(in.id, out.mutable_id());
-  write(in.spec, *out.mutable_spec());
+  write(*in.spec, *out.mutable_spec());
   out.set_desired_power(to_wire(in.desired_power));
   out.set_restarts(in.restarts);
   write_each(in.attachments, out.mutable_attachments());

@@ -53,11 +53,11 @@ void add_text(std::string_view text, std::string& out) {
 }
 
 void add_bytes(std::string_view name, const std::string& bytes, std::string& out) {
-  model::uuid id;
-  if (!is_one_of(identifiers, name) || bytes.size() != id.bytes.size())
+  model::uuid::byte_array id{};
+  if (!is_one_of(identifiers, name) || bytes.size() != id.size())
     return add_text(bytes, out);
-  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
-  add_text(to_string(id), out);
+  std::copy(bytes.begin(), bytes.end(), id.begin());
+  add_text(to_string(model::uuid::from_bytes(id)), out);
 }
 
 void add_moment(std::int64_t nanoseconds, std::string& out) {

@@ -274,7 +274,7 @@ void write(const model::refusal& in, v1::Refusal& out) {
 
 void write(const model::server_record& in, v1::ServerRecord& out) {
   write_id(in.id, out.mutable_id());
-  write(in.spec, *out.mutable_spec());
+  write(*in.spec, *out.mutable_spec());
   out.set_status(to_wire(in.status));
   out.set_status_reason(in.status_reason);
   out.set_desired_power(to_wire(in.desired_power));

@@ -56,7 +56,8 @@ void read(wire_reader& reader, const v1::Refusal& in, model::refusal& out);
 void read(wire_reader& reader, const v1::ServerRecord& in, model::server_record& out);
 
 template <class Tag> void write_id(const model::strong_id<Tag>& id, std::string* out) {
-  out->assign(reinterpret_cast<const char*>(id.value.bytes.data()), id.value.bytes.size());
+  const auto bytes = id.value.bytes();
+  out->assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 [[nodiscard]] inline std::int64_t nanoseconds(model::timestamp at) {
   return at.time_since_epoch().count();

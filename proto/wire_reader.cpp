@@ -16,9 +16,11 @@ void wire_reader::refuse(std::string_view field, std::string_view what) {
 }
 
 void wire_reader::uuid(std::string_view field, const std::string& in, model::uuid& out) {
-  if (in.size() != out.bytes.size())
+  model::uuid::byte_array bytes{};
+  if (in.size() != bytes.size())
     return refuse(field, "is an identifier of " + std::to_string(in.size()) + " bytes, must be 16");
-  std::memcpy(out.bytes.data(), in.data(), out.bytes.size());
+  std::memcpy(bytes.data(), in.data(), bytes.size());
+  out = model::uuid::from_bytes(bytes);
 }
 
 void wire_reader::check_text(std::string_view field, const std::string& in) {

@@ -15,6 +15,7 @@
 
 #include "model/failure.hpp"
 #include "model/ids.hpp"
+#include "model/shared_value.hpp"
 #include "model/time.hpp"
 #include "proto/wire_enums.hpp"
 
@@ -100,6 +101,13 @@ public:
     if (!present)
       return refuse(field, "is missing");
     inside(field, no_index, in, out);
+  }
+  template <class Wire, class Model>
+  void nested(std::string_view field, bool present, const Wire& in,
+              model::shared_value<Model>& out) {
+    Model value;
+    nested(field, present, in, value);
+    out = std::move(value);
   }
   template <class Repeated, class Model>
   void each(std::string_view field, const Repeated& in, std::vector<Model>& out) {

@@ -43,8 +43,10 @@ model::snapshot_server claimant(std::uint64_t n, const model::host_record& on,
   model::server_record made;
   made.id = id_of<model::server_id>(n);
   made.created = n;
-  made.spec.name = "claimant-" + std::to_string(n);
-  made.spec.project = "ml";
+  made.spec.edit([n](model::server_spec& spec) {
+    spec.name = "claimant-" + std::to_string(n);
+    spec.project = "ml";
+  });
   made.status = model::server_status::running;
   made.host = on.id;
   made.attachments = {{of.info.id, n, model::dev_type::gpu_hpc}};
@@ -89,7 +91,7 @@ TEST_F(ClusterMetricsTest, CountsEveryServerOnceWithDevicesOrWithout) {
   model::snapshot_server idle;
   idle.server.id = id_of<model::server_id>(3);
   idle.server.created = 3;
-  idle.server.spec.name = "idle";
+  idle.server.spec.edit([](model::server_spec& spec) { spec.name = "idle"; });
   idle.server.status = model::server_status::sched_fail;
   idle.server.created_at = start - seconds{60};
   auto core = core_of({model::snapshot_meta{9, 1}, here, owned, claimant(1, here, owned), idle});

@@ -18,9 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 template <class Id> Id numbered(std::uint8_t number) {
-  Id id;
-  id.value.bytes[15] = number;
-  return id;
+  return Id{model::uuid{0, number}};
 }
 const auto host_1 = numbered<model::host_id>(1);
 const auto host_2 = numbered<model::host_id>(2);
@@ -130,8 +128,10 @@ model::server_created created(const model::server_id& id, const std::string& nam
                               std::vector<model::device_id> devices) {
   model::server_created event;
   event.server.id = id;
-  event.server.spec.name = name;
-  event.server.spec.memory_mib = 100;
+  event.server.spec.edit([&](model::server_spec& spec) {
+    spec.name = name;
+    spec.memory_mib = 100;
+  });
   event.server.host = host_1;
   for (const auto& device : devices) {
     event.server.attachments.push_back({device, 1, model::dev_type::gpu_hpc});

@@ -338,7 +338,7 @@ private:
     const auto& host = mirror_->find_host(*event.server.host)->record;
     EXPECT_TRUE(host.status == model::host_status::online && host.settled && host.enabled &&
                 !host.maintenance)
-        << event.server.spec.name << " was placed on " << host.name;
+        << event.server.spec->name << " was placed on " << host.name;
     for (const auto& held : event.server.attachments) {
       judge_gift(held, host.id);
     }

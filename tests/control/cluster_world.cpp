@@ -55,9 +55,9 @@ void cluster_world::perform(outcome done) {
 
 void cluster_world::perform(effect& what) {
   if (auto* answer = get_if<answer_command>(&what)) {
-    answered_twice += answers.emplace(number(answer->to), answer->what).second ? 0U : 1U;
+    answered_twice += answers.emplace(number(answer->to), *answer->what).second ? 0U : 1U;
   } else if (auto* found = get_if<answer_query>(&what)) {
-    answered_twice += query_answers.emplace(number(found->to), found->what).second ? 0U : 1U;
+    answered_twice += query_answers.emplace(number(found->to), *found->what).second ? 0U : 1U;
   } else if (auto* claim = get_if<answer_claim>(&what)) {
     answered_twice += claims.emplace(number(claim->to), claim->what).second ? 0U : 1U;
   } else if (auto* kept = get_if<answer_remember>(&what)) {

@@ -96,7 +96,7 @@ private:
   void create() {
     model::desired_server wanted;
     wanted.id = {model::uuid::from_random(5, ++created_)};
-    wanted.spec.name = "s";
+    wanted.spec.edit([](model::server_spec& spec) { spec.name = "s"; });
     wanted.desired_power = dice_.chance(0.8) ? model::power::on : model::power::off;
     for (const auto& one : world_.desired.devices)
       if (!one.owner && dice_.chance(0.4)) {

@@ -38,7 +38,7 @@ protected:
             model::power power = model::power::on) {
     model::desired_server wanted;
     wanted.id = server;
-    wanted.spec.name = "s";
+    wanted.spec.edit([](model::server_spec& spec) { spec.name = "s"; });
     wanted.desired_power = power;
     for (const auto& one : devices) {
       world.own(one, server);

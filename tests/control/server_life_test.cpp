@@ -27,7 +27,7 @@ model::desired_server wish(model::power power, std::vector<model::attachment> de
                            std::uint32_t restarts = 0) {
   model::desired_server wanted;
   wanted.id = the_server;
-  wanted.spec.name = "s";
+  wanted.spec.edit([](model::server_spec& spec) { spec.name = "s"; });
   wanted.desired_power = power;
   wanted.restarts = restarts;
   wanted.attachments = std::move(devices);

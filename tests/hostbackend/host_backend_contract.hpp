@@ -86,7 +86,7 @@ protected:
                                            std::uint64_t number = 1) {
     model::desired_server server;
     server.id = {model::uuid::from_random(9, number)};
-    server.spec.name = "contract-" + std::to_string(number);
+    server.spec.edit([&](auto& spec) { spec.name = "contract-" + std::to_string(number); });
     server.desired_power = model::power::on;
     for (const auto& one : devices)
       server.attachments.push_back({.device = one, .epoch = 1});

@@ -122,7 +122,7 @@ std::shared_ptr<const cluster_snapshot> small_cluster() {
 
   model::server_record server;
   server.id = id_of<model::server_id>(7);
-  server.spec.project = "say \"hi\"\n";
+  server.spec.edit([](model::server_spec& spec) { spec.project = "say \"hi\"\n"; });
   server.status = model::server_status::running;
   server.attachments = {{owned.info.id, 1, model::dev_type::gpu_hpc}};
   model::server_record waiting;

@@ -12,8 +12,8 @@ namespace {
 TEST(Uuid, ParsesAndPrintsTheOneForm) {
   const auto id = uuid::parse("0A1b2c3D-4e5f-6071-8293-a4b5c6d7e8F9");
   ASSERT_TRUE(id.has_value());
-  EXPECT_EQ(id->bytes[0], 0x0a);
-  EXPECT_EQ(id->bytes[15], 0xf9);
+  EXPECT_EQ(id->bytes()[0], 0x0a);
+  EXPECT_EQ(id->bytes()[15], 0xf9);
   EXPECT_EQ(to_string(*id), "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9");
 }
 
@@ -33,8 +33,29 @@ TEST(Uuid, RoundTripsAnyValue) {
   for (int i = 0; i < 1000; ++i) {
     const auto id = uuid::from_random(dice.next(), dice.next());
     EXPECT_EQ(uuid::parse(to_string(id)), id);
-    EXPECT_EQ(id.bytes[6] >> 4U, 4);
-    EXPECT_EQ(id.bytes[8] >> 6U, 2);
+    EXPECT_EQ(uuid::from_bytes(id.bytes()), id);
+    EXPECT_EQ(id.bytes()[6] >> 4U, 4);
+    EXPECT_EQ(id.bytes()[8] >> 6U, 2);
+  }
+}
+
+TEST(Uuid, IsOrderedAsItsBytesAndItsText) {
+  random dice{8};
+  for (int i = 0; i < 1000; ++i) {
+    // Few different values, so that ids share their beginnings.
+    const uuid a{dice.below(3) << 62U, dice.below(3) << 56U};
+    const uuid b{dice.below(3) << 62U, dice.below(3) << 56U};
+    EXPECT_EQ(a < b, a.bytes() < b.bytes());
+    EXPECT_EQ(a < b, to_string(a) < to_string(b));
+    EXPECT_EQ(a == b, a.bytes() == b.bytes());
+  }
+}
+
+TEST(Uuid, BytesAreInTheOrderOfTheText) {
+  const auto id = *uuid::parse("00010203-0405-0607-0809-0a0b0c0d0e0f");
+  const auto bytes = id.bytes();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    EXPECT_EQ(bytes[i], i);
   }
 }
 
@@ -45,8 +66,8 @@ TEST(Uuid, DeriveIsStableAndSeparatesSpaces) {
   EXPECT_EQ(a, uuid::derive(space, "0000:41:00.0"));
   EXPECT_NE(a, uuid::derive(space, "0000:41:00.1"));
   EXPECT_NE(a, uuid::derive(other, "0000:41:00.0"));
-  EXPECT_EQ(a.bytes[6] >> 4U, 8);
-  EXPECT_EQ(a.bytes[8] >> 6U, 2);
+  EXPECT_EQ(a.bytes()[6] >> 4U, 8);
+  EXPECT_EQ(a.bytes()[8] >> 6U, 2);
   // Stores and tests hold derived ids: this answer must never change.
   EXPECT_EQ(to_string(a), "f9ddffbe-5c7d-8d31-8dce-34f5cd9586b1");
 }

@@ -10,7 +10,7 @@ namespace {
 
 TEST(LogJson, ReadsAsInTheSchema) {
   model::device_state_reported event;
-  event.device.value.bytes.fill(0xAB);
+  event.device.value = {0xabababababababab, 0xabababababababab};
   event.state = model::device_state::in_use;
   event.reason = "say \"no\"\n";
   event.obeyed = 4;

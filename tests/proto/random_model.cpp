@@ -393,12 +393,14 @@ model::link_header random_header(model::random& dice) {
 model::server_record plausible_server(model::random& dice, std::uint64_t number) {
   server_record made;
   made.id = id<server_id>(dice);
-  made.spec.name = "train-" + std::to_string(number);
-  made.spec.vcpus = 8;
-  made.spec.memory_mib = 65536;
-  made.spec.disks = {{102400, "debian-12"}};
-  made.spec.networks = {"default"};
-  made.spec.devices = {{std::nullopt, 1, {{"H100", "", std::nullopt, std::nullopt}}}};
+  server_spec spec;
+  spec.name = "train-" + std::to_string(number);
+  spec.vcpus = 8;
+  spec.memory_mib = 65536;
+  spec.disks = {{102400, "debian-12"}};
+  spec.networks = {"default"};
+  spec.devices = {{std::nullopt, 1, {{"H100", "", std::nullopt, std::nullopt}}}};
+  made.spec = std::move(spec);
   made.status = server_status::deploying;
   made.host = id<host_id>(dice);
   made.attachments = {{id<device_id>(dice), dice.below(100) + 1, dev_type::gpu_hpc}};

@@ -15,11 +15,7 @@ namespace berth::scheduler {
 // Small worlds for the scheduler's tests.
 
 template <class Id> Id numbered(std::uint64_t number) {
-  model::uuid id;
-  for (std::size_t i = 0; i < 8; ++i) {
-    id.bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
-  }
-  return Id{id};
+  return Id{model::uuid{0, number}};
 }
 
 /// A host that is open for placement: 64 CPUs, 512 GiB, 4 TiB.

@@ -105,7 +105,7 @@ public:
     std::map<model::device_id, model::server_id> owners;
     for (const auto& row : servers) {
       const auto& server = row.server;
-      present.emplace(server.spec.name, server.id);
+      present.emplace(server.spec->name, server.id);
       settled(server);
       for (const auto& each : server.attachments) {
         const auto [owner, alone] = owners.emplace(each.device, server.id);
@@ -140,9 +140,9 @@ private:
     EXPECT_TRUE(status == server_status::running || status == server_status::ready ||
                 status == server_status::sched_fail || status == server_status::start_fail ||
                 status == server_status::dev_fail || status == server_status::deploy_fail)
-        << server.spec.name << " is " << model::to_string(status) << ": " << server.status_reason;
+        << server.spec->name << " is " << model::to_string(status) << ": " << server.status_reason;
     EXPECT_EQ(status == server_status::running, all_.auditor().is_running(server.id))
-        << server.spec.name << " is " << model::to_string(status);
+        << server.spec->name << " is " << model::to_string(status);
   }
 
   void act(int turn) {

@@ -82,6 +82,8 @@ struct host_shell {
   static constexpr std::size_t unobeyed_max = 64;
   bool machine_knows_link = false;
   std::string trouble; ///< with the link, as told last; empty while it is up
+  /// The machine's timers; the actor's one delayed message wakes for the first.
+  std::multimap<model::timestamp, control::agent::ticket> timers;
   std::optional<model::timestamp> armed;
 
   ~host_shell() {
@@ -106,7 +108,15 @@ struct host_shell {
     if (line)
       link->heard(parts.clock());
     act(link->on_timer(parts.clock()));
+    fire_timers(parts.clock());
     settle();
+  }
+  void fire_timers(model::timestamp now) {
+    while (!timers.empty() && timers.begin()->first <= now) {
+      const auto number = timers.begin()->second;
+      timers.erase(timers.begin());
+      tell_machine(control::agent::timer_fired{number});
+    }
   }
   /// After every step: frames out, timer armed.
   void settle() {
@@ -117,7 +127,9 @@ struct host_shell {
       parts.counters.frames_sent.increment();
       (void)line->send(std::move(*frame)); // a line that is gone reports it by itself
     }
-    const auto due = link->deadline();
+    auto due = link->deadline();
+    if (!timers.empty())
+      due = std::min(due, timers.begin()->first);
     if (armed && *armed <= due)
       return;
     armed = due;
@@ -185,8 +197,7 @@ struct host_shell {
         });
   }
   void carry_out(const control::agent::arm_timer& what) {
-    self->delayed_send(self, what.after,
-                       pack(host_event{control::agent::timer_fired{what.number}}));
+    timers.emplace(parts.clock() + what.after, what.number);
   }
   void carry_out(control::agent::send& what) {
     // Dropped before the welcome: the full report after it makes up for that.

@@ -84,6 +84,7 @@ public:
     parts.incarnation = model::incarnation_id{fresh_uuid()};
     parts.clock = wall_clock;
     parts.dice = system_dice();
+    parts.options.report_gather = std::chrono::milliseconds{10};
     parts.options.operations_in_flight_max = static_cast<std::size_t>(config.workers);
     parts.link.backoff_min = config.reconnect_delay_min;
     parts.link.backoff_max = config.reconnect_delay_max;

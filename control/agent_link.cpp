@@ -126,7 +126,9 @@ std::vector<agent_link::action> agent_link::received(model::timestamp now,
   if (welcome != nullptr) {
     return {take_welcome(now, *welcome)};
   }
-  return {told{std::move(frame.message)}};
+  std::vector<action> what; // a list in braces would copy the message
+  what.emplace_back(told{std::move(frame.message)});
+  return what;
 }
 
 agent_link::action agent_link::take_welcome(model::timestamp now, model::link_welcome message) {

@@ -95,7 +95,9 @@ std::vector<host_link::action> host_link::received(model::timestamp now,
                     {}})};
   }
   deadline_ = now + config_.lease;
-  return {said{std::move(frame.message)}};
+  std::vector<action> what; // a list in braces would copy the message
+  what.emplace_back(said{std::move(frame.message)});
+  return what;
 }
 
 host_link::action host_link::take_hello(const model::link_header& header, model::link_hello hello) {

@@ -139,6 +139,7 @@ void host_machine::introduce_device(const model::device_info& facts,
   const auto [entry, is_new] = devices_.try_emplace(facts.id);
   entry->second.present = true;
   if (is_new) {
+    readiness_may_change(facts.id);
     const auto kept = kept_.find(facts.id);
     effects_.emplace_back(agent::spawn_device{
         .device = facts.id, .kept = kept == kept_.end() ? turnover::ownership{} : kept->second});
@@ -159,7 +160,7 @@ void host_machine::unfence(const model::server_id& server) {
   for (const auto& facts : info_->devices)
     if (!devices_.contains(facts.id))
       introduce_device(facts, std::nullopt);
-  readiness_due_ = true;
+  readiness_may_change();
 }
 
 // --- The controller ------------------------------------------------------------------------------
@@ -249,7 +250,6 @@ void host_machine::obey(const model::desired_state& what) {
   commands_ = std::move(commands);
   for (const auto& server : what.servers)
     drive(server.id, life::wanted{server});
-  readiness_due_ = true;
 }
 
 void host_machine::heard(const model::probe_request&) {
@@ -306,9 +306,10 @@ void host_machine::drive(const model::server_id& server, const life::event& what
     effects = entry.life.step(now_, life::listed{std::nullopt});
   for (auto& effect : entry.life.step(now_, what))
     effects.push_back(std::move(effect));
+  entry.readiness_due = true;
+  readiness_due_ = true;
   for (const auto& effect : effects)
     route(server, effect);
-  readiness_due_ = true;
 }
 
 void host_machine::route(const model::server_id& server, const life::effect& what) {
@@ -325,6 +326,7 @@ void host_machine::route(const model::server_id& server, const life::effect& wha
   } else if (const auto* end = std::get_if<life::end_use>(&what)) {
     if (const auto device = devices_.find(end->device); device != devices_.end())
       ++device->second.ends_open;
+    readiness_may_change(end->device);
     tell_device(end->device, turnover::use_ended{server});
   } else if (const auto* report = std::get_if<life::report>(&what)) {
     entry.observed = report->what;
@@ -356,7 +358,7 @@ void host_machine::on(const agent::device_said& what) {
     entry.observed = report->what;
     entry.known = true;
     changed(entry.told);
-    readiness_due_ = true;
+    readiness_may_change(what.device);
   } else if (const auto* grant = std::get_if<turnover::grant_use>(&what.what)) {
     if (lives(grant->server))
       drive(grant->server, life::use_granted{what.device});
@@ -366,7 +368,7 @@ void host_machine::on(const agent::device_said& what) {
             life::use_refused{.device = what.device, .reason = refusal->why.message});
   } else if (std::holds_alternative<turnover::confirm_end>(what.what)) {
     entry.ends_open = std::max(entry.ends_open - 1, 0);
-    readiness_due_ = true;
+    readiness_may_change(what.device);
   } else if (const auto* refused = std::get_if<turnover::refuse_command>(&what.what)) {
     effects_.emplace_back(agent::refused{refused->why});
   }
@@ -376,27 +378,56 @@ life::devices_changed host_machine::readiness_of(const model::desired_server& se
   life::devices_changed waiting{.how = life::readiness::ready, .reason = {}};
   for (const auto& one : server.attachments) {
     const auto found = devices_.find(one.device);
-    const auto name = "device " + to_string(one.device);
+    const auto name = [&one] { return "device " + to_string(one.device); };
     if (found == devices_.end() && is_fenced(one.device)) {
       waiting = {.how = life::readiness::waiting,
-                 .reason = "waits for " + name + ", which a server of before may be about to use"};
+                 .reason =
+                     "waits for " + name() + ", which a server of before may be about to use"};
       continue;
     }
     if (found == devices_.end())
-      return {.how = life::readiness::failed, .reason = name + " is not on this host"};
+      return {.how = life::readiness::failed, .reason = name() + " is not on this host"};
     const auto& seen = found->second.observed;
     const bool known = found->second.known;
     if (known && (seen.state == device_state::quarantined || seen.state == device_state::lost ||
                   seen.state == device_state::unusable))
       return {.how = life::readiness::failed,
-              .reason = name + " is " + std::string{to_string(seen.state)} + ": " + seen.reason};
+              .reason = name() + " is " + std::string{to_string(seen.state)} + ": " + seen.reason};
     const bool at_hand = seen.state == device_state::reserved || seen.state == device_state::in_use;
     if (!known || !at_hand || seen.obeyed != one.epoch || found->second.ends_open > 0)
       waiting = {.how = life::readiness::waiting,
                  .reason =
-                     "waits for " + name + ", which is " + std::string{to_string(seen.state)}};
+                     "waits for " + name() + ", which is " + std::string{to_string(seen.state)}};
   }
   return waiting;
+}
+
+void host_machine::readiness_may_change() {
+  readiness_due_ = true;
+  for (auto& [id, entry] : servers_)
+    entry.readiness_due = true;
+}
+
+void host_machine::readiness_may_change(const model::device_id& of) {
+  const auto is_it = [&of](const model::attachment& one) { return one.device == of; };
+  for (auto& [id, entry] : servers_)
+    if (const auto& wanted = entry.life.desired();
+        wanted && std::ranges::any_of(wanted->attachments, is_it)) {
+      entry.readiness_due = true;
+      readiness_due_ = true;
+    }
+}
+
+/// How the server's devices stand, if that is not what it was told last.
+std::optional<life::devices_changed> host_machine::news_of_readiness(server_entry& entry) const {
+  if (!std::exchange(entry.readiness_due, false) || entry.gone || !entry.life.desired() ||
+      entry.life.desired()->attachments.empty())
+    return std::nullopt;
+  auto now = readiness_of(*entry.life.desired());
+  if (entry.readiness && entry.readiness->how == now.how && entry.readiness->reason == now.reason)
+    return std::nullopt;
+  entry.readiness = now;
+  return now;
 }
 
 /// Tells each server how its devices stand, where that changed. A server's reaction may change how
@@ -405,19 +436,11 @@ void host_machine::tell_readiness() {
   for (std::size_t round = 0; std::exchange(readiness_due_, false) && round <= servers_.size() + 1;
        ++round) {
     std::vector<std::pair<model::server_id, life::devices_changed>> news;
-    for (auto& [id, entry] : servers_) {
-      if (entry.gone || !entry.life.desired() || entry.life.desired()->attachments.empty())
-        continue;
-      auto now = readiness_of(*entry.life.desired());
-      if (!entry.readiness || entry.readiness->how != now.how ||
-          entry.readiness->reason != now.reason) {
-        entry.readiness = now;
-        news.emplace_back(id, std::move(now));
-      }
-    }
+    for (auto& [id, entry] : servers_)
+      if (auto changed = news_of_readiness(entry))
+        news.emplace_back(id, std::move(*changed));
     for (const auto& [id, what] : news)
       drive(id, what);
-    readiness_due_ = !news.empty();
   }
 }
 
@@ -473,6 +496,9 @@ void host_machine::on(const agent::timer_fired& what) {
   if (const auto* server = std::get_if<server_timer>(&who)) {
     if (lives(server->server))
       drive(server->server, life::timer_fired{server->number});
+  } else if (std::get<own_timer>(who) == own_timer::report) {
+    gathering_ = false;
+    gathered_ = unsent_;
   } else if (std::get<own_timer>(who) == own_timer::rescan) {
     scan();
   } else if (std::get<own_timer>(who) == own_timer::relist) {
@@ -496,9 +522,12 @@ void host_machine::report_changes() {
     inventory_due_ = false;
     effects_.emplace_back(agent::send{model::inventory_report{*info_}});
   }
+  const bool gathers = options_.report_gather > model::duration::zero() && !gathered_;
   if (full_due_)
     send_report(true);
-  else if (unsent_ && reports_ - settled_ < options_.reports_in_flight_max)
+  else if (unsent_ && gathers && !std::exchange(gathering_, true))
+    arm(own_timer::report, options_.report_gather);
+  else if (unsent_ && !gathers && reports_ - settled_ < options_.reports_in_flight_max)
     send_report(false);
   if (reports_ > settled_ && !resend_armed_) {
     resend_armed_ = true;
@@ -533,6 +562,7 @@ void host_machine::send_report(bool full) {
     if (const bool news = put(entry.told); entry.known && (news || full))
       report.devices.push_back(entry.observed);
   unsent_ = false;
+  gathered_ = false;
   if (full) {
     full_due_ = false;
     full_sent_ = reports_;

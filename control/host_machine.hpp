@@ -100,6 +100,8 @@ struct host_options {
   life_options life;
   std::size_t operations_in_flight_max = 16; ///< at the backend at once; the rest queue, in order
   std::size_t reports_in_flight_max = 4;     ///< unacknowledged; further changes are merged
+  /// From the first change to the report of it, so that changes that come together share a report.
+  model::duration report_gather = std::chrono::seconds{0};
   model::duration report_resend = std::chrono::seconds{5}; ///< an unacknowledged report, anew
   model::duration rescan_delay = std::chrono::seconds{10}; ///< after a scan or listing failed
   /// The servers are listed again so long after the agent's start: what a former life of it had
@@ -153,7 +155,7 @@ private:
     model::server_id server;
     life::timer_number number = 0;
   };
-  enum class own_timer : std::uint8_t { resend, rescan, relist };
+  enum class own_timer : std::uint8_t { report, resend, rescan, relist };
   using timer_owner = std::variant<own_timer, server_timer>;
 
   /// Whether the controller knows the latest of a thing.
@@ -176,6 +178,7 @@ private:
     bool known = false;
     bool gone = false; ///< kept until the report that says so is acknowledged
     std::optional<life::devices_changed> readiness; ///< as last told to the life
+    bool readiness_due = true;                      ///< it may have changed
     delivery told;
   };
 
@@ -211,7 +214,10 @@ private:
   void drive(const model::server_id& server, const life::event& what);
   void route(const model::server_id& server, const life::effect& what);
   void tell_device(const model::device_id& device, turnover::event what);
+  void readiness_may_change();
+  void readiness_may_change(const model::device_id& of);
   void tell_readiness();
+  [[nodiscard]] std::optional<life::devices_changed> news_of_readiness(server_entry& entry) const;
   [[nodiscard]] life::devices_changed readiness_of(const model::desired_server& server) const;
 
   void ask(asker who, model::host_operations::operation what);
@@ -246,12 +252,14 @@ private:
   model::generation_number generation_ = 0;
   std::optional<model::desired_state> early_; ///< came before the machine was scanned
   std::map<model::device_id, model::desired_device> commands_; ///< as last told
-  bool readiness_due_ = false;
+  bool readiness_due_ = false;                                 ///< of some server
   // What the controller knows.
   bool full_due_ = false;
   std::uint64_t full_sent_ = 0; ///< number of the full report that is not acknowledged; 0 = none
   delivery generation_told_;
   bool unsent_ = false;       ///< some delivery is due and not sent
+  bool gathering_ = false;    ///< the timer of a report runs
+  bool gathered_ = false;     ///< it has fired, and the report is still to be sent
   std::uint64_t reports_ = 0; ///< sent so far
   std::uint64_t settled_ = 0; ///< up to here acknowledged, or given up for a later one
   bool resend_armed_ = false;

@@ -43,8 +43,7 @@ struct device_shell {
   /// Everything else is the host's business.
   template <class Effect> void on(Effect& what) {
     static_assert(!std::is_const_v<Effect>); // or it would win over the two above
-    self->send(parts.host,
-               pack(host_event{control::agent::device_said{parts.id, std::move(what)}}));
+    parts.tell_host({parts.id, std::move(what)});
   }
 };
 

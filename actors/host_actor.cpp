@@ -180,8 +180,11 @@ struct host_shell {
   // --- The machine's effects
 
   void carry_out(control::agent::spawn_device& what) {
-    auto device = spawn_device(self->system(), {what.device, what.kept, parts.turnover,
-                                                parts.keeper, parts.clock, host_actor{self}});
+    auto device = spawn_device(
+        self->system(), {what.device, what.kept, parts.turnover, parts.keeper, parts.clock,
+                         host_actor{self}, [to = box](control::agent::device_said said) {
+                           to->push(machine_news{std::move(said)});
+                         }});
     devices.insert_or_assign(what.device, std::move(device));
   }
   void carry_out(control::agent::tell_device& what) {
@@ -313,10 +316,6 @@ host_actor::behavior_type run_host(host_actor::stateful_pointer<host_shell> self
   shell.settle();
   return {
       [self](atom::wake) { self->state.work(); },
-      [self](const parcel<host_event>& news) {
-        self->state.tell_machine(news.open().what);
-        self->state.settle();
-      },
       [self](atom::tick) { self->state.on_time(); },
   };
 }

@@ -21,7 +21,6 @@ namespace berth::actors {
 struct append_batch;
 struct append_outcome;
 struct device_event;
-struct host_event;
 struct read_order;
 struct reply_batch;
 struct scheduler_turn;
@@ -92,13 +91,11 @@ using host_link_actor = caf::typed_actor<
 
 /// The agent of one host: runs control::host_machine and control::agent_link over a host_backend.
 using host_actor = caf::typed_actor<
-    // Its inbox has frames, finished operations or happenings of the machine. Bounded: one until it
-    // is emptied; operations in flight are bounded by the machine, frames by permits.
+    // Its inbox has frames, finished operations, happenings of the machine or what its devices say.
+    // Bounded: one until it is emptied; operations in flight are bounded by the machine, frames by
+    // permits, and a device says a few things for each thing it hears.
     caf::reacts_to<atom::wake>,
-    // From its devices, or INTERNAL: a timer of the machine. Bounded: a device says a few things
-    // for each thing it hears.
-    caf::reacts_to<parcel<host_event>>,
-    // INTERNAL: the link's machine is due.
+    // INTERNAL: the link's machine or one of the machine's timers is due.
     caf::reacts_to<atom::tick>>;
 
 /// One passthrough device: runs control::device_turnover, so that everything that is done to the

@@ -202,6 +202,44 @@ TEST_F(HostMachine, AReportThatIsNotAcknowledgedComesAgain) {
   EXPECT_EQ(world.reports.size(), settled) << "all acknowledged: silence";
 }
 
+class GatheringHost : public HostMachine {
+protected:
+  GatheringHost() {
+    world.options.report_gather = std::chrono::minutes{1};
+    world.boot();
+    world.run();
+    world.connect();
+    world.run();
+  }
+};
+
+TEST_F(GatheringHost, TellsInOneReportWhatHappensTogether) {
+  const auto before = world.reports.size();
+  want(id(1), {device(0), device(1)});
+  want(id(2), {device(2)});
+  world.run_for(std::chrono::minutes{2});
+  EXPECT_EQ(world.reports.size(), before + 1);
+  EXPECT_EQ(world.status_of(id(1)), server_status::running);
+  EXPECT_EQ(world.status_of(id(2)), server_status::running);
+  EXPECT_EQ(world.state_of(device(1)), device_state::in_use);
+  EXPECT_EQ(world.reports.back().generation, world.desired.generation);
+}
+
+TEST_F(GatheringHost, LetsOnlyAFullReportPass) {
+  const auto before = world.reports.size();
+  want(id(1), {device(0)});
+  world.run_for(std::chrono::seconds{30});
+  EXPECT_EQ(world.reports.size(), before);
+  world.disconnect();
+  world.connect();
+  world.deliver_all();
+  ASSERT_EQ(world.reports.size(), before + 1);
+  EXPECT_TRUE(world.reports.back().full);
+  EXPECT_EQ(world.status_of(id(1)), server_status::running);
+  world.run_for(std::chrono::minutes{2});
+  EXPECT_EQ(world.reports.size(), before + 1) << "all was told";
+}
+
 TEST_F(HostMachine, AStartWaitsForAQuarantinedDeviceInVain) {
   world.backend.inject({.operation = "reset_device", .kind = simulated::fault_kind::fail});
   want(id(1), {device(0)});

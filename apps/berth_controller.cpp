@@ -91,6 +91,13 @@ control::cluster_config cluster_settings(const controller_config& config) {
   return settings;
 }
 
+std::string unknown_policy(const std::string& name) {
+  std::string known;
+  for (const auto each : scheduler::policy_names())
+    (known += known.empty() ? "" : ", ") += each;
+  return "scheduler.policy: there is no '" + name + "', choose one of " + known;
+}
+
 /// All actors of a controller. Made on what the store holds; ends with everything in it.
 class controller_actors {
 public:
@@ -117,7 +124,7 @@ public:
         actors::spawn_store_writer(system_, std::move(store.log), writer_settings(config, reader));
     for (std::int64_t i = 0; i < config.threads_schedulers; ++i)
       parts.schedulers.push_back(
-          actors::spawn_scheduler(system_, {std::string{config.scheduler_policy}}));
+          actors::spawn_scheduler(system_, {scheduler::find_policy(config.scheduler_policy)}));
     cluster_ = actors::spawn_cluster(system_, std::move(parts), std::move(loaded));
     // Writer, schedulers and courier are linked to the cluster: its end is the end of all.
     cluster_->attach_functor([](const caf::error& why) {
@@ -206,6 +213,8 @@ started<api::service_options> service_settings(const controller_config& config) 
   const auto where = net::parse_host_port(config.listen);
   if (!where)
     return refuse(exit_code::usage, "listen: " + where.error().message);
+  if (scheduler::find_policy(config.scheduler_policy) == nullptr)
+    return refuse(exit_code::usage, unknown_policy(config.scheduler_policy));
   api::service_options options;
   options.http.address = where->host;
   options.http.port = where->port;

@@ -15,6 +15,7 @@
 #include "actors/log_messages.hpp"
 #include "actors/reply_courier.hpp"
 #include "actors/scheduler_turn.hpp"
+#include "actors/wake_ups.hpp"
 
 namespace berth::actors {
 
@@ -55,7 +56,7 @@ struct cluster_shell {
   std::vector<lane> lanes;
   std::size_t next_lane = 0;
   std::vector<reply> replies;
-  std::optional<model::timestamp> armed;
+  wake_ups ticks;
   bool gathering = false; ///< a flush is on its way
 
   void work();
@@ -219,10 +220,12 @@ void cluster_shell::planned(turn_done done, model::duration took) {
 
 void cluster_shell::arm() {
   const auto due = core->next_tick();
-  if (!due || (armed && *armed <= *due))
+  if (!due)
     return;
-  armed = due;
-  self->delayed_send(self, std::max(*due - parts.clock(), parts.tick_spacing), atom::tick_v);
+  const auto now = parts.clock();
+  const auto when = std::max(*due, now + parts.tick_spacing);
+  if (ticks.wants(when))
+    self->delayed_send(self, when - now, atom::tick_v);
 }
 
 /// Looking takes time in proportion to the cluster: it may take one part in fifty of the thread.
@@ -307,7 +310,7 @@ cluster_actor::behavior_type run_cluster(cluster_actor::stateful_pointer<cluster
   return {
       [self](atom::wake) { self->state.work(); },
       [self](atom::tick) {
-        self->state.armed.reset();
+        self->state.ticks.arrived();
         std::vector<control::input> inputs;
         inputs.emplace_back(control::tick{});
         self->state.take_in(std::move(inputs));

@@ -19,7 +19,7 @@ struct device_parts {
   control::turnover_options options;
   std::shared_ptr<ownership_keeper> keeper;
   std::function<model::timestamp()> clock;
-  host_actor host; ///< its host; linked
+  host_actor host;                                            ///< its host; linked
   std::function<void(control::agent::device_said)> tell_host; ///< any thread
 };
 

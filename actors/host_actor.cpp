@@ -14,6 +14,7 @@
 #include "actors/device_actor.hpp"
 #include "actors/host_messages.hpp"
 #include "actors/inbox.hpp"
+#include "actors/wake_ups.hpp"
 
 namespace berth::actors {
 
@@ -82,9 +83,9 @@ struct host_shell {
   static constexpr std::size_t unobeyed_max = 64;
   bool machine_knows_link = false;
   std::string trouble; ///< with the link, as told last; empty while it is up
-  /// The machine's timers; the actor's one delayed message wakes for the first.
+  /// The machine's timers.
   std::multimap<model::timestamp, control::agent::ticket> timers;
-  std::optional<model::timestamp> armed;
+  wake_ups ticks;
 
   ~host_shell() {
     if (line)
@@ -103,7 +104,7 @@ struct host_shell {
       std::visit([this](auto& each) { carry_out(each); }, effect);
   }
   void on_time() {
-    armed.reset();
+    ticks.arrived();
     // The transport pings and closes a line that is dead: one that is open is a sign of life.
     if (line)
       link->heard(parts.clock());
@@ -130,10 +131,9 @@ struct host_shell {
     auto due = link->deadline();
     if (!timers.empty())
       due = std::min(due, timers.begin()->first);
-    if (armed && *armed <= due)
-      return;
-    armed = due;
-    self->delayed_send(self, std::max(due - parts.clock(), model::duration::zero()), atom::tick_v);
+    if (ticks.wants(due))
+      self->delayed_send(self, std::max(due - parts.clock(), model::duration::zero()),
+                         atom::tick_v);
   }
 
   // --- The line
@@ -180,11 +180,11 @@ struct host_shell {
   // --- The machine's effects
 
   void carry_out(control::agent::spawn_device& what) {
-    auto device = spawn_device(
-        self->system(), {what.device, what.kept, parts.turnover, parts.keeper, parts.clock,
-                         host_actor{self}, [to = box](control::agent::device_said said) {
-                           to->push(machine_news{std::move(said)});
-                         }});
+    auto device = spawn_device(self->system(),
+                               {what.device, what.kept, parts.turnover, parts.keeper, parts.clock,
+                                host_actor{self}, [to = box](control::agent::device_said said) {
+                                  to->push(machine_news{std::move(said)});
+                                }});
     devices.insert_or_assign(what.device, std::move(device));
   }
   void carry_out(control::agent::tell_device& what) {

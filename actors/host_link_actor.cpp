@@ -10,6 +10,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include "actors/interfaces.hpp"
+#include "actors/wake_ups.hpp"
 
 namespace berth::actors {
 
@@ -81,7 +82,7 @@ struct link_shell {
   bool known_to_cluster = false;
   std::uint64_t missed = 0;      ///< frames, as counted last
   std::optional<permit> holding; ///< of the frame in hand; goes on to the cluster
-  std::optional<model::timestamp> armed;
+  wake_ups ticks;
 
   ~link_shell() {
     if (!machine)
@@ -132,7 +133,7 @@ void link_shell::work() {
 }
 
 void link_shell::on_time() {
-  armed.reset();
+  ticks.arrived();
   if (with.line)
     act(machine->on_timer(with.parts.clock()));
   settle();
@@ -149,11 +150,9 @@ void link_shell::settle() {
   if (!with.line)
     return;
   const auto due = machine->deadline();
-  if (armed && *armed <= due)
-    return;
-  armed = due;
-  self->delayed_send(self, std::max(due - with.parts.clock(), model::duration::zero()),
-                     atom::tick_v);
+  if (ticks.wants(due))
+    self->delayed_send(self, std::max(due - with.parts.clock(), model::duration::zero()),
+                       atom::tick_v);
 }
 
 void link_shell::on(frame_came& news) {

@@ -11,19 +11,11 @@ namespace berth::packing {
 namespace {
 
 model::uuid numbered(std::uint64_t number) {
-  model::uuid id;
-  for (std::size_t i = 0; i < 8; ++i) {
-    id.bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
-  }
-  return id;
+  return {0, number};
 }
 
 std::uint64_t number_of(const model::uuid& id) {
-  std::uint64_t number = 0;
-  for (std::size_t i = 8; i < 16; ++i) {
-    number = number << 8U | id.bytes[i];
-  }
-  return number;
+  return id.low;
 }
 
 model::timestamp at_seconds(double seconds) {

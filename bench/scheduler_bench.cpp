@@ -141,7 +141,7 @@ public:
     return draw < 4 ? 1 : draw < 6 ? 2 : draw < 8 ? 4 : 8;
   }
 
-  [[nodiscard]] const scheduler::inventory& world() const { return world_; }
+  [[nodiscard]] scheduler::inventory& world() { return world_; }
   [[nodiscard]] double bytes_per_host() const { return bytes_per_host_; }
 
 private:

@@ -58,6 +58,8 @@ struct cluster_shell {
   std::vector<reply> replies;
   wake_ups ticks;
   bool gathering = false; ///< a flush is on its way
+  bool counting = false;  ///< a scheduler was asked for the capacity
+  caf::actor_clock::time_point count_due{};
 
   void work();
   void take_in(std::vector<control::input> inputs);
@@ -79,6 +81,7 @@ struct cluster_shell {
   void on(control::answer_remember& what) { answer(what.to, std::move(what.what)); }
   void on(control::want_plans& what);
   void on(control::want_forecast& what) { deal().jobs.emplace_back(std::move(what)); }
+  void on(control::want_explanation& what) { deal().jobs.emplace_back(std::move(what)); }
   void on(const control::publish& what) { publish(what.updates); }
   void on(control::welcome_host& what);
   void on(control::tell_host& what);
@@ -215,6 +218,12 @@ void cluster_shell::planned(turn_done done, model::duration took) {
   }
   for (auto& each : done.forecasts)
     inputs.emplace_back(std::move(each));
+  for (auto& each : done.explanations)
+    inputs.emplace_back(std::move(each));
+  if (done.capacity) {
+    counting = false;
+    parts.observer->counted(*done.capacity);
+  }
   take_in(std::move(inputs));
 }
 
@@ -235,6 +244,12 @@ void cluster_shell::look() {
   const auto took = self->clock().now() - begin;
   self->delayed_send(self, std::max<model::duration>(parts.snapshot_interval, took * 50),
                      atom::look_v);
+  if (!counting && begin >= count_due) {
+    counting = true;
+    count_due = begin + parts.capacity_interval;
+    lanes.front().next.jobs.emplace_back(count_capacity{});
+    plan(lanes.front());
+  }
 }
 
 template <class Value> void cluster_shell::answer(control::ticket to, Value value) {

@@ -30,6 +30,8 @@ struct cluster_parts {
   std::vector<scheduler_actor> schedulers; ///< at least one; requests are dealt out in turn
   std::size_t batch_events_max = 4096;     ///< in one append; the rest waits for the next
   model::duration snapshot_interval = std::chrono::seconds{1};
+  /// Between two counts of the capacity, which a scheduler makes.
+  model::duration capacity_interval = std::chrono::seconds{5};
   /// Events that nobody waits for (hosts' reports) gather so long before they are appended, or
   /// until there are `gather_events` of them: an append costs the same for one event as for a
   /// hundred.

@@ -108,6 +108,7 @@ void cluster_metrics::looked(model::timestamp now, const control::cluster& core)
   });
   add_servers(builder, state);
   add_device_time(now, state);
+  add_capacity(builder);
   builder.count_requests(core.creations_in_flight());
   if (const auto oldest = core.oldest_creation())
     builder.note_pending(*oldest);
@@ -156,6 +157,19 @@ void cluster_metrics::add_device_time(model::timestamp now, const control::clust
   for (const auto& [who, devices] : held)
     live_.get_counter(metric::device_allocated_seconds_total, {who.first, who.second})
         .increment(seconds(span) * devices);
+}
+
+void cluster_metrics::add_capacity(metrics::snapshot_builder& builder) const {
+  for (const auto& row : capacity_.shapes)
+    builder.add_placeable(
+        {row.shape.model, row.shape.gpus, std::string{to_string(row.shape.where)}}, row.servers);
+  for (const auto& row : capacity_.models) {
+    builder.add_stranded(row.model, "cpu", row.stranded.cpu);
+    builder.add_stranded(row.model, "memory", row.stranded.memory);
+    builder.add_stranded(row.model, "storage", row.stranded.storage);
+    builder.add_stranded(row.model, "unit", row.stranded.unit);
+    builder.add_fragmentation(row.model, row.fragmentation);
+  }
 }
 
 void cluster_metrics::note_oldest_pending(metrics::snapshot_builder& builder,

@@ -26,11 +26,13 @@ public:
   void committed(std::size_t records, model::duration took,
                  const model::result<void>& outcome) override;
   void planned(std::size_t plans, model::duration took) override;
+  void counted(const capacity_report& report) override { capacity_ = report; }
   void looked(model::timestamp now, const control::cluster& core) override;
 
 private:
   void add_servers(metrics::snapshot_builder& builder, const control::cluster_state& state);
   void add_device_time(model::timestamp now, const control::cluster_state& state);
+  void add_capacity(metrics::snapshot_builder& builder) const;
   void note_oldest_pending(metrics::snapshot_builder& builder, const control::cluster_state& state);
 
   metrics::registry& live_;
@@ -46,6 +48,7 @@ private:
   metrics::gauge leader_;
   std::map<std::string, metrics::counter> rejections_;
   std::map<std::string, metrics::histogram> waits_;
+  capacity_report capacity_; ///< the latest
   std::optional<model::timestamp> looked_at_;
   std::optional<model::server_id> oldest_pending_; ///< as of the last look
 };

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "actors/capacity_watch.hpp"
 #include "control/cluster.hpp"
 #include "model/failure.hpp"
 #include "model/time.hpp"
@@ -20,6 +21,8 @@ public:
                          const model::result<void>& /*outcome*/) {}
   /// A turn of the scheduler returned.
   virtual void planned(std::size_t /*plans*/, model::duration /*took*/) {}
+  /// How much more fits, every few seconds: as the scheduler that was asked sees it.
+  virtual void counted(const capacity_report&) {}
   /// At most once per `snapshot_interval`, between two steps: the state, to copy figures from.
   virtual void looked(model::timestamp /*now*/, const control::cluster&) {}
 };

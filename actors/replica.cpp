@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "scheduler/policy.hpp"
+
 namespace berth::actors {
 
 turn_done replica::run(const scheduler_turn& turn) {
@@ -15,10 +17,16 @@ turn_done replica::run(const scheduler_turn& turn) {
   return done;
 }
 
+model::decision replica::explain(const model::placement_request& request) {
+  auto decision = scheduler::explain(world_, request, how_);
+  if (auto* why = std::get_if<model::refusal>(&decision))
+    scheduler::name_largest_host(world_, request, *why);
+  return decision;
+}
+
 void replica::run_job(const control::plan_wish& wish, turn_done& done) {
   const auto& request = *wish.request;
-  auto decision = wish.explain ? scheduler::explain(world_, request, how_)
-                               : scheduler::plan(world_, request, how_);
+  auto decision = wish.explain ? explain(request) : scheduler::plan(world_, request, how_);
   if (const auto* where = std::get_if<model::placement>(&decision))
     world_.apply(scheduler::server_allocated{request.server, where->host, request.amount,
                                              where->devices, request.anti_affinity_group});
@@ -26,7 +34,32 @@ void replica::run_job(const control::plan_wish& wish, turn_done& done) {
 }
 
 void replica::run_job(const control::want_forecast& wish, turn_done& done) {
-  done.forecasts.push_back({wish.id, scheduler::forecast(world_, wish.shape, wish.limit, how_)});
+  auto forecast = scheduler::forecast(world_, wish.shape, wish.limit, how_);
+  if (forecast.why_not)
+    scheduler::name_largest_host(world_, wish.shape, *forecast.why_not);
+  done.forecasts.push_back({wish.id, std::move(forecast)});
+}
+
+void replica::run_job(const control::want_explanation& wish, turn_done& done) {
+  const auto& [id, request, hosts] = *wish.what;
+  model::explanation answer;
+  answer.where = explain(request);
+  answer.policy = how_.policy->name;
+  answer.capacity = scheduler::capacity(world_, request);
+  for (const auto& host : hosts) {
+    auto verdict = scheduler::judge_host(world_, request, host, how_);
+    if (!verdict) {
+      done.explanations.push_back(
+          {id, model::fail(model::errc::not_found, "host " + to_string(host) + " is gone")});
+      return;
+    }
+    answer.hosts.push_back(std::move(*verdict));
+  }
+  done.explanations.push_back({id, std::move(answer)});
+}
+
+void replica::run_job(const count_capacity&, turn_done& done) {
+  done.capacity = capacity_.look(world_);
 }
 
 } // namespace berth::actors

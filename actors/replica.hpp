@@ -1,7 +1,9 @@
 #pragma once
 
 #include <utility>
+#include <vector>
 
+#include "actors/capacity_watch.hpp"
 #include "actors/scheduler_turn.hpp"
 #include "scheduler/scheduler.hpp"
 
@@ -13,7 +15,8 @@ namespace berth::actors {
 /// devices.
 class replica {
 public:
-  explicit replica(scheduler::options how) : how_(std::move(how)) {}
+  explicit replica(scheduler::options how, std::vector<capacity_shape> shapes = {})
+      : how_(std::move(how)), capacity_(std::move(shapes)) {}
 
   /// Applies the updates, then does the jobs.
   [[nodiscard]] turn_done run(const scheduler_turn& turn);
@@ -21,11 +24,15 @@ public:
   [[nodiscard]] const scheduler::inventory& world() const { return world_; }
 
 private:
+  [[nodiscard]] model::decision explain(const model::placement_request& request);
   void run_job(const control::plan_wish& wish, turn_done& done);
   void run_job(const control::want_forecast& wish, turn_done& done);
+  void run_job(const control::want_explanation& wish, turn_done& done);
+  void run_job(const count_capacity& wish, turn_done& done);
 
   scheduler::options how_;
   scheduler::inventory world_;
+  capacity_watch capacity_;
 };
 
 } // namespace berth::actors

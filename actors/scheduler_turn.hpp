@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
+#include "actors/capacity_watch.hpp"
 #include "control/cluster_messages.hpp"
 #include "scheduler/inventory_update.hpp"
 
@@ -11,7 +13,10 @@ namespace berth::actors {
 
 /// Updates of the inventory as the cluster published them; many replicas share one.
 using publication = std::shared_ptr<const std::vector<scheduler::inventory_update>>;
-using scheduler_job = std::variant<control::plan_wish, control::want_forecast>;
+/// How many more servers fit, by shape: for the metrics.
+struct count_capacity {};
+using scheduler_job = std::variant<control::plan_wish, control::want_forecast,
+                                   control::want_explanation, count_capacity>;
 
 /// One exchange with a scheduler: first its replica is brought up to date, then the jobs are done
 /// in order. The cluster has one turn outstanding, which bounds the scheduler's mailbox.
@@ -23,6 +28,8 @@ struct scheduler_turn {
 struct turn_done {
   control::plans_made plans;
   std::vector<control::forecast_made> forecasts;
+  std::vector<control::explanation_made> explanations;
+  std::optional<capacity_report> capacity;
 };
 
 } // namespace berth::actors

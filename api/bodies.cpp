@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "api/json_reader.hpp"
 #include "model/random.hpp"
@@ -245,7 +246,8 @@ result<void> read_keep_refused(server_draft& out, json_value v, const json_path&
   return store(out.keep_refused, read_bool(v, p));
 }
 
-// keep_refused comes last: specifications inside a batch know every field but that.
+// keep_refused comes last: specifications inside a batch know every field but that. Before it comes
+// count: an explanation knows neither.
 constexpr std::array server_fields{
     json_field<server_draft>{"name", read_name},
     json_field<server_draft>{"vcpus", read_vcpus},
@@ -272,6 +274,26 @@ constexpr std::array server_fields{
     json_field<server_draft>{"count", read_count},
     json_field<server_draft>{"keep_refused", read_keep_refused},
 };
+
+// An explanation is about one server: it takes the fields of a specification but the last two.
+constexpr std::size_t explain_server_fields = server_fields.size() - 2;
+
+template <std::size_t I>
+result<void> read_explain_server(explain_draft& out, json_value v, const json_path& p) {
+  return server_fields[I].read(out.server, v, p);
+}
+result<void> read_explain_hosts(explain_draft& out, json_value v, const json_path& p) {
+  return store(out.hosts, read_strings(v, p, model::explain_placement::hosts_max));
+}
+
+template <std::size_t... I> constexpr auto make_explain_fields(std::index_sequence<I...>) {
+  return std::array{
+      json_field<explain_draft>{server_fields[I].name, read_explain_server<I>}...,
+      json_field<explain_draft>{"hosts", read_explain_hosts},
+  };
+}
+constexpr auto explain_fields =
+    make_explain_fields(std::make_index_sequence<explain_server_fields>{});
 
 result<void> read_batch_servers(server_batch& out, json_value v, const json_path& p) {
   const std::span<const json_field<server_draft>> all{server_fields};
@@ -323,6 +345,10 @@ std::string numbered(const std::string& pattern, std::int32_t n) {
 
 result<server_draft> read_server_body(std::string& body) {
   return read_body<server_draft>(body, server_fields);
+}
+
+result<explain_draft> read_explain_body(std::string& body) {
+  return read_body<explain_draft>(body, explain_fields);
 }
 
 result<server_batch> read_batch_body(std::string& body) {
@@ -380,6 +406,10 @@ template <class T> std::vector<std::string_view> names_of(std::span<const json_f
 
 std::vector<std::string_view> server_body_fields() {
   return names_of<server_draft>(server_fields);
+}
+
+std::vector<std::string_view> explain_body_fields() {
+  return names_of<explain_draft>(explain_fields);
 }
 
 std::vector<std::string_view> device_request_fields() {

@@ -26,6 +26,13 @@ struct server_draft {
 
 [[nodiscard]] model::result<server_draft> read_server_body(std::string& body);
 
+/// A specification to explain, and the hosts to be judged.
+struct explain_draft {
+  server_draft server;
+  std::vector<std::string> hosts;
+};
+[[nodiscard]] model::result<explain_draft> read_explain_body(std::string& body);
+
 struct server_batch {
   std::vector<server_draft> servers;
   bool keep_refused = true;
@@ -70,6 +77,7 @@ struct attach_body {
 
 /// The fields that each body knows, for the check of the OpenAPI document.
 [[nodiscard]] std::vector<std::string_view> server_body_fields();
+[[nodiscard]] std::vector<std::string_view> explain_body_fields();
 [[nodiscard]] std::vector<std::string_view> device_request_fields();
 [[nodiscard]] std::vector<std::string_view> device_settings_fields();
 [[nodiscard]] std::vector<std::string_view> host_settings_fields();

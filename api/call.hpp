@@ -110,6 +110,7 @@ void disable_host(call& c);
 void host_maintenance(call& c);
 void probe_host(call& c);
 void forecast(call& c);
+void explain(call& c);
 void usage(call& c);
 void events(call& c);
 void health(call& c);

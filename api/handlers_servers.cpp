@@ -171,4 +171,20 @@ void forecast(call& c) {
       [](call& done, const model::forecast& answer) { done.answer_json(200, answer); });
 }
 
+void explain(call& c) {
+  auto asked = read_explain_body(c.req.body);
+  if (!asked) {
+    return c.fail(asked.error());
+  }
+  std::vector<server_draft> drafts;
+  drafts.push_back(std::move(asked->server));
+  std::vector<model::server_spec> specs;
+  if (!expand_all(c, std::move(drafts), specs, false)) {
+    return;
+  }
+  c.command<model::explanation>(
+      model::explain_placement{std::move(specs.front()), std::move(asked->hosts)},
+      [](call& done, const model::explanation& answer) { done.answer_json(200, answer); });
+}
+
 } // namespace berth::api::handlers

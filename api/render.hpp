@@ -23,6 +23,7 @@ void render(json_writer& out, const model::device_row& row);
 void render(json_writer& out, const model::host_record& host);
 void render(json_writer& out, const model::host_row& row);
 void render(json_writer& out, const model::forecast& forecast);
+void render(json_writer& out, const model::explanation& explanation);
 void render(json_writer& out, const model::usage& usage);
 /// The object under `error`: code, class, message, details.
 void render(json_writer& out, const model::failure& failure);

@@ -73,6 +73,76 @@ void render_wishes(json_writer& out, const model::server_spec& spec) {
   seconds("expected_lifetime_seconds", spec.lifetime);
 }
 
+void render_scores(json_writer& out, const std::vector<model::score_part>& scores) {
+  out.key("scores");
+  out.begin_array();
+  for (const auto& part : scores) {
+    out.begin_object();
+    out.field("rule", part.rule);
+    out.field("points", part.points);
+    out.field_unless_empty("reason", part.reason);
+    out.end_object();
+  }
+  out.end_array();
+}
+
+void render_runner_up(json_writer& out, const std::optional<model::runner_up>& next) {
+  if (next) {
+    out.key("runner_up");
+    out.begin_object();
+    out.field("host_id", next->host);
+    out.field_unless_empty("host", next->host_name);
+    out.field("decided_by", next->decided_by);
+    out.field("points", next->points);
+    out.field("winner_points", next->winner_points);
+    out.end_object();
+  }
+}
+
+void render_miss(json_writer& out, const model::shortfall& miss) {
+  out.field("used", miss.used);
+  out.field("requested", miss.requested);
+  out.field("capacity", miss.capacity);
+  out.field_unless_empty("text", miss.text);
+}
+
+/// A placement's fields, without its brackets.
+void render_place(json_writer& out, const model::placement& placement,
+                  std::string_view host_name = {}) {
+  out.field("host_id", placement.host);
+  out.field_unless_empty("host", host_name);
+  out.list<model::device_id>("device_ids", placement.devices);
+  render_scores(out, placement.scores);
+  render_runner_up(out, placement.next);
+}
+
+void render_verdict(json_writer& out, const model::host_verdict& verdict) {
+  out.begin_object();
+  out.field("host_id", verdict.host);
+  out.field("host", verdict.host_name);
+  out.field("fits", verdict.fits);
+  out.field("is_best", verdict.is_best);
+  out.key("broken");
+  out.begin_array();
+  for (const auto& rule : verdict.broken) {
+    out.begin_object();
+    out.field("rule", rule.rule);
+    render_miss(out, rule.miss);
+    out.end_object();
+  }
+  out.end_array();
+  render_scores(out, verdict.scores);
+  if (verdict.loses) {
+    out.key("loses_by");
+    out.begin_object();
+    out.field("decided_by", verdict.loses->decided_by);
+    out.field("points", verdict.loses->points);
+    out.field("winner_points", verdict.loses->winner_points);
+    out.end_object();
+  }
+  out.end_object();
+}
+
 /// Everything but the devices, up to and without the closing bracket.
 void render_head(json_writer& out, const model::server_record& server, std::string_view host_name) {
   out.field("id", server.id);
@@ -91,6 +161,14 @@ void render_head(json_writer& out, const model::server_record& server, std::stri
   if (server.why_refused) {
     out.key("why_refused");
     render(out, *server.why_refused);
+  }
+  if (server.why_placed) {
+    out.key("why_placed");
+    out.begin_object();
+    out.field("policy", server.why_placed->policy);
+    render_scores(out, server.why_placed->scores);
+    render_runner_up(out, server.why_placed->next);
+    out.end_object();
   }
 }
 
@@ -124,18 +202,7 @@ void render_spec(json_writer& out, const model::server_spec& spec) {
 
 void render_placement(json_writer& out, const model::placement& placement) {
   out.begin_object();
-  out.field("host_id", placement.host);
-  out.list<model::device_id>("device_ids", placement.devices);
-  out.key("scores");
-  out.begin_array();
-  for (const auto& part : placement.scores) {
-    out.begin_object();
-    out.field("rule", part.rule);
-    out.field("points", part.points);
-    out.field_unless_empty("reason", part.reason);
-    out.end_object();
-  }
-  out.end_array();
+  render_place(out, placement);
   out.end_object();
 }
 
@@ -152,10 +219,7 @@ void render(json_writer& out, const model::refusal& why) {
     if (rule.nearest) {
       out.field("nearest_host_id", *rule.nearest);
       out.field_unless_empty("nearest_host", rule.nearest_name);
-      out.field("used", rule.miss.used);
-      out.field("requested", rule.miss.requested);
-      out.field("capacity", rule.miss.capacity);
-      out.field_unless_empty("text", rule.miss.text);
+      render_miss(out, rule.miss);
     }
     out.end_object();
   }
@@ -214,6 +278,30 @@ void render(json_writer& out, const model::forecast& forecast) {
     out.key("why_not");
     render(out, *forecast.why_not);
   }
+  out.end_object();
+}
+
+void render(json_writer& out, const model::explanation& explanation) {
+  const auto* where = std::get_if<model::placement>(&explanation.where);
+  out.begin_object();
+  out.field("can_create", where != nullptr);
+  out.field("policy", explanation.policy);
+  out.field("capacity", explanation.capacity);
+  if (where != nullptr) {
+    out.key("placement");
+    out.begin_object();
+    render_place(out, *where, explanation.host_name);
+    out.end_object();
+  } else {
+    out.key("why_not");
+    render(out, std::get<model::refusal>(explanation.where));
+  }
+  out.key("hosts");
+  out.begin_array();
+  for (const auto& verdict : explanation.hosts) {
+    render_verdict(out, verdict);
+  }
+  out.end_array();
   out.end_object();
 }
 

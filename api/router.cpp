@@ -39,6 +39,7 @@ constexpr std::array table{
           handlers::host_maintenance},
     route{"POST", "/v1/hosts/{host}/probe", "probeHost", false, handlers::probe_host},
     route{"POST", "/v1/placements:forecast", "forecastPlacement", false, handlers::forecast},
+    route{"POST", "/v1/placements:explain", "explainPlacement", false, handlers::explain},
     route{"GET", "/v1/usage", "showUsage", false, handlers::usage},
     route{"GET", "/v1/events", "streamEvents", false, handlers::events},
     route{"GET", "/v1/openapi.yaml", "showOpenapi", false, handlers::openapi},

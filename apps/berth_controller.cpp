@@ -2,10 +2,13 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "actors/cluster_actor.hpp"
@@ -19,8 +22,10 @@
 #include "api/listen_policy.hpp"
 #include "api/service.hpp"
 #include "apps/actor_config.hpp"
+#include "apps/capacity_shapes.hpp"
 #include "apps/config.hpp"
 #include "apps/process.hpp"
+#include "model/text.hpp"
 #include "net/http_server.hpp"
 #include "store/memory_store.hpp"
 #include "store/sqlite_store.hpp"
@@ -87,15 +92,30 @@ control::cluster_config cluster_settings(const controller_config& config) {
   settings.version = version();
   settings.heartbeat_interval = config.hosts_heartbeat_interval;
   settings.lease = config.hosts_lease;
+  settings.policy = config.scheduler_policy;
+  settings.keep_reasons = config.scheduler_keep_reasons;
   settings.specs_per_command_max = static_cast<std::size_t>(config.limits_batch);
   return settings;
 }
 
 std::string unknown_policy(const std::string& name) {
-  std::string known;
+  std::vector<std::string> known;
   for (const auto each : scheduler::policy_names())
-    (known += known.empty() ? "" : ", ") += each;
-  return "scheduler.policy: there is no '" + name + "', choose one of " + known;
+    known.emplace_back(each);
+  const auto nearest = model::nearest_name(name, std::span<const std::string>{known});
+  return fmt::format("scheduler.policy: there is no '{}'{}: choose one of {}", name,
+                     nearest ? fmt::format(", did you mean '{}'", *nearest) : std::string{},
+                     fmt::join(known, ", "));
+}
+
+/// Of a configuration that was checked.
+std::vector<actors::capacity_shape> capacity_shapes(const controller_config& config) {
+  std::vector<actors::capacity_shape> shapes;
+  for (const auto& shape : parse_capacity_shapes(config.capacity_shapes).value())
+    shapes.push_back(
+        {shape.model, shape.gpus,
+         actors::parse_togetherness(shape.together).value_or(actors::togetherness::anywhere)});
+  return shapes;
 }
 
 /// All actors of a controller. Made on what the store holds; ends with everything in it.
@@ -123,8 +143,8 @@ public:
     parts.writer =
         actors::spawn_store_writer(system_, std::move(store.log), writer_settings(config, reader));
     for (std::int64_t i = 0; i < config.threads_schedulers; ++i)
-      parts.schedulers.push_back(
-          actors::spawn_scheduler(system_, {scheduler::find_policy(config.scheduler_policy)}));
+      parts.schedulers.push_back(actors::spawn_scheduler(
+          system_, {scheduler::find_policy(config.scheduler_policy)}, capacity_shapes(config)));
     cluster_ = actors::spawn_cluster(system_, std::move(parts), std::move(loaded));
     // Writer, schedulers and courier are linked to the cluster: its end is the end of all.
     cluster_->attach_functor([](const caf::error& why) {

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "apps/capacity_shapes.hpp"
 #include "apps/config_keys.hpp"
 #include "apps/config_reader.hpp"
 
@@ -63,6 +64,12 @@ tl::unexpected<model::failure> wrong(std::string message) {
   return fail(errc::invalid_argument, std::move(message));
 }
 
+result<void> check_shapes(const controller_config& c) {
+  if (auto shapes = parse_capacity_shapes(c.capacity_shapes); !shapes)
+    return tl::unexpected{std::move(shapes.error())};
+  return {};
+}
+
 /// What must hold between the keys.
 result<void> check(const controller_config& c) {
   if (c.listen.empty())
@@ -82,7 +89,7 @@ result<void> check(const controller_config& c) {
                              "hosts.heartbeat_interval ({} ms): one late heartbeat would take a "
                              "host offline",
                              c.hosts_lease.count(), c.hosts_heartbeat_interval.count()));
-  return {};
+  return check_shapes(c);
 }
 
 result<void> check(const host_config& c) {

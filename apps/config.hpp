@@ -38,6 +38,8 @@ struct controller_config {
   std::int64_t limits_batch = 10'000; ///< servers in one create request
 
   std::string scheduler_policy = "best-fit";
+  bool scheduler_keep_reasons = true; ///< of servers that are created alone
+  std::string capacity_shapes;         ///< whose capacity is counted; empty = of every GPU model
   std::int64_t threads_io = 1;         ///< network threads
   std::int64_t threads_actors = 2;     ///< of the actor system
   std::int64_t threads_schedulers = 1; ///< replicas that plan

@@ -84,6 +84,13 @@ std::vector<config_key<controller_config>> make_controller_keys() {
       {"limits.batch", &c::limits_batch, count(1, 1e5), "Servers in one create request"},
       {"scheduler.policy", &c::scheduler_policy, text(),
        "How a host is chosen among those that fit"},
+      {"scheduler.keep_reasons", &c::scheduler_keep_reasons, boolean(),
+       "Keep with a server that is created alone why it was placed where it is; costs a second "
+       "search"},
+      {"capacity.shapes", &c::capacity_shapes, text(),
+       "Servers of which the metrics count how many more fit, such as 4xH100, 8xH100:fabric (all "
+       "on "
+       "one numa, pcie_switch or fabric). Unset: 1, 2, 4 and 8 of every GPU model there is"},
       {"threads.io", &c::threads_io, count(1, 256), "Threads for the network"},
       {"threads.actors", &c::threads_actors, count(1, 256), "Threads for the actors"},
       {"threads.schedulers", &c::threads_schedulers, count(1, 64),

@@ -93,6 +93,37 @@ json placement_rows(session& s, const json& placements) {
   return rows;
 }
 
+void print_scores(session& s, const json& placement) {
+  const auto& scores = at(placement, "scores");
+  if (scores.empty())
+    return;
+  const std::vector<column> parts{{"Rule", "rule"}, {"Points", "points"}, {"Why", "reason"}};
+  s.print("The first host was chosen by\n");
+  s.print(to_text(list_table(scores, parts)));
+  const auto& next = at(placement, "runner_up");
+  s.print(next.is_null() ? std::string{"No other host fits\n"}
+                         : fmt::format("The next would be {}: {}\n",
+                                       printable(text_of(next, "host")), margin_text(next)));
+}
+
+void print_verdict(session& s, const json& verdict) {
+  const auto host = printable(text_of(verdict, "host"));
+  if (at(verdict, "is_best") == true) {
+    s.print(fmt::format("Host {} is the best\n", host));
+  } else if (at(verdict, "fits") == true) {
+    s.print(fmt::format("Host {} fits, but is not the best: {}\n", host,
+                        margin_text(at(verdict, "loses_by"))));
+  } else {
+    s.print(fmt::format("Host {} does not fit\n", host));
+    const std::vector<column> columns{{"Rule", "rule"},
+                                      {"Used", "used"},
+                                      {"Requested", "requested"},
+                                      {"Capacity", "capacity"},
+                                      {"Why", "text"}};
+    s.print(to_text(list_table(at(verdict, "broken"), columns)));
+  }
+}
+
 } // namespace
 
 void print_forecast(session& s, const json& forecast, std::int64_t count) {
@@ -110,15 +141,13 @@ void print_forecast(session& s, const json& forecast, std::int64_t count) {
   s.print(fmt::format("{} of {} would be created\n", number_of(forecast, "allow_count"), count));
   if (!rows.empty())
     s.print(to_text(list_table(rows, columns)));
-  const json nothing = json::array();
-  const auto& scores = placements.empty() ? nothing : at(placements.front(), "scores");
-  if (!scores.empty()) {
-    const std::vector<column> parts{{"Rule", "rule"}, {"Points", "points"}, {"Why", "reason"}};
-    s.print("The first host was chosen by\n");
-    s.print(to_text(list_table(scores, parts)));
-  }
+  if (!placements.empty())
+    print_scores(s, placements.front());
   if (const auto& why = at(forecast, "why_not"); !why.is_null())
     s.print(refusal_text(why));
+  if (const auto& verdicts = at(forecast, "hosts"); verdicts.is_array())
+    for (const auto& verdict : verdicts)
+      print_verdict(s, verdict);
 }
 
 std::vector<command_spec> cluster_commands() {

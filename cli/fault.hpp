@@ -11,10 +11,11 @@ namespace berth::cli {
 /// What a shell sees of a command's end.
 enum class exit_code : int {
   success = 0,
-  failed = 1,      ///< the request was refused, or ended in a failed state
-  usage = 2,       ///< the command line is wrong; nothing was sent
-  unreachable = 3, ///< no controller answers there
-  unknown = 4,     ///< no answer in time: it may or may not have happened
+  failed = 1,        ///< the request was refused, or ended in a failed state
+  usage = 2,         ///< the command line is wrong; nothing was sent
+  unreachable = 3,   ///< no controller answers there
+  unknown = 4,       ///< no answer in time: it may or may not have happened
+  would_not_fit = 5, ///< a dry run: not everything would be created
 };
 
 /// Why a command did not succeed. `message` names the thing, what is wrong and what would be right:

@@ -165,13 +165,29 @@ std::vector<batch_item> items_of(const json& answer) {
   return out;
 }
 
-result<void> dry_run(session& s, json spec, std::int64_t count) {
+/// Asks what would happen and prints it. False: not all of `count` would be created.
+result<bool> foretell(session& s, const arguments& given, json spec, std::int64_t count) {
+  json question = spec;
   spec["count"] = count;
-  const auto answer = s.api().post(target{"/v1/placements:forecast"}, spec);
+  auto answer = s.api().post(target{"/v1/placements:forecast"}, spec);
   if (!answer)
     return tl::unexpected{answer.error()};
+  if (given.has("explain-host")) {
+    question["hosts"] = given.values("explain-host");
+    const auto judged = s.api().post(target{"/v1/placements:explain"}, question);
+    if (!judged)
+      return tl::unexpected{judged.error()};
+    (*answer)["hosts"] = at(*judged, "hosts");
+  }
   print_forecast(s, *answer, count);
-  return at(*answer, "can_create") == true ? result<void>{} : told();
+  return number_of(*answer, "allow_count") >= count;
+}
+
+result<void> dry_run(session& s, const arguments& given, json spec, std::int64_t count) {
+  const auto fits = foretell(s, given, std::move(spec), count);
+  if (!fits)
+    return tl::unexpected{fits.error()};
+  return *fits ? result<void>{} : told(exit_code::would_not_fit);
 }
 
 result<void> create(session& s, const arguments& given) {
@@ -186,7 +202,9 @@ result<void> create(session& s, const arguments& given) {
   if (!spec)
     return tl::unexpected{spec.error()};
   if (given.has("dry-run"))
-    return dry_run(s, std::move(*spec), *count);
+    return dry_run(s, given, std::move(*spec), *count);
+  if (given.has("explain-host"))
+    return misuse("--explain-host goes with --dry-run only: or use scheduler-forecast");
   if (auto done = add_waiting(*spec, given); !done)
     return done;
   if (given.has("no-keep"))
@@ -221,12 +239,13 @@ result<void> forecast(session& s, const arguments& given) {
   auto spec = shape_of(s, given, name);
   if (!spec)
     return tl::unexpected{spec.error()};
-  (*spec)["count"] = *count;
-  const auto answer = s.api().post(target{"/v1/placements:forecast"}, *spec);
-  if (!answer)
-    return tl::unexpected{answer.error()};
-  print_forecast(s, *answer, *count);
-  return {};
+  const auto fits = foretell(s, given, std::move(*spec), *count);
+  return fits ? result<void>{} : tl::unexpected{fits.error()};
+}
+
+option_spec explain_host() {
+  return a_list("explain-host", "HOST", "tell what is for or against this host (id or name)",
+                value_source::host);
 }
 
 positional_spec name_positional() {
@@ -323,7 +342,8 @@ command_spec server_create_command() {
                                  "if it fits nowhere, wait that long for room, e.g. 2h"),
                          a_value("priority", "N", "0 to 100; the higher waits in front (0)"),
                          a_switch("no-keep", "keep nothing of a server that fits nowhere"),
-                         a_switch("dry-run", "create nothing; tell what would happen")}),
+                         a_switch("dry-run", "create nothing; tell what would happen"),
+                         explain_host()}),
                  wait_options()),
           {name_positional()},
           create,
@@ -335,7 +355,7 @@ command_spec forecast_command() {
   return {"scheduler-forecast",
           "Cluster",
           "Tell where servers would go, or why they fit nowhere",
-          shape_options(),
+          joined(shape_options(), {explain_host()}),
           {name_positional()},
           forecast,
           device_notes,

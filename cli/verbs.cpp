@@ -126,6 +126,25 @@ std::string refusal_text(const json& refusal) {
   return out;
 }
 
+std::string margin_text(const json& margin) {
+  const auto rule = printable(text_of(margin, "decided_by"));
+  return rule == "host_id" ? std::string{"equal in every score, but its id comes later"}
+                           : fmt::format("{} {} against {}", rule, number_of(margin, "points"),
+                                         number_of(margin, "winner_points"));
+}
+
+std::string placement_text(const json& reason) {
+  auto out = printable(text_of(reason, "policy")) + ":";
+  for (const auto& part : at(reason, "scores"))
+    out += fmt::format("{} {} {}", out.back() == ':' ? "" : ",", printable(text_of(part, "rule")),
+                       number_of(part, "points"));
+  const auto& next = at(reason, "runner_up");
+  if (next.is_null())
+    return out + "; no other host fitted";
+  return out +
+         fmt::format("; next was {}: {}", printable(text_of(next, "host")), margin_text(next));
+}
+
 fault refused_server(const json& server) {
   fault out;
   const auto status = text_of(server, "status");
@@ -143,6 +162,8 @@ fault refused_server(const json& server) {
 json brief_server(json server) {
   if (const auto& refusal = at(server, "why_refused"); refusal.is_object())
     server["why_refused"] = text_of(refusal, "summary");
+  if (const auto& reason = at(server, "why_placed"); reason.is_object())
+    server["why_placed"] = placement_text(reason);
   if (!at(server, "devices").is_array())
     return server;
   for (auto& device : server["devices"]) {

@@ -49,13 +49,19 @@ namespace berth::cli {
 /// The API's specification of a server, from shape_options(). Looks host names up.
 [[nodiscard]] result<json> shape_of(session& s, const arguments& given, const std::string& name);
 /// Answers a forecast: a table of where the servers would go, or of the reasons why not.
+/// `forecast.hosts` are verdicts on hosts that were asked about.
 void print_forecast(session& s, const json& forecast, std::int64_t count);
+/// One line: what decided between a host and the one that was chosen, `best_fit: 500 against 700`.
+[[nodiscard]] std::string margin_text(const json& margin);
+/// Why a server was placed where it is, in one line; from the record's `why_placed`.
+[[nodiscard]] std::string placement_text(const json& reason);
 /// The rules, nearest misses and suggestions of a refusal.
 [[nodiscard]] std::string refusal_text(const json& refusal);
 /// A server in a failed state, with everything it has to say about it.
 [[nodiscard]] fault refused_server(const json& server);
 
-/// A server as a table shows it: its devices in brief, of a refusal the summary.
+/// A server as a table shows it: its devices in brief, of a refusal the summary, of a
+/// placement one line.
 [[nodiscard]] json brief_server(json server);
 
 /// Does something to every named thing. One thing: prints its answer or returns its fault. Several:

@@ -29,7 +29,10 @@ struct cluster_config {
   std::size_t creations_max = 100'000;                    ///< servers being placed at a time
   std::size_t specs_per_command_max = 10'000;
   std::size_t explanations_max = 64; ///< asked of the scheduler at a time
-  std::size_t claims_max = 100'000;  ///< idempotency keys being worked on
+  /// A server that is created alone keeps why it was placed where it is.
+  bool keep_reasons = true;
+  std::string policy = "best-fit";  ///< of the schedulers; kept with that reason
+  std::size_t claims_max = 100'000; ///< idempotency keys being worked on
   model::duration claim_timeout = std::chrono::minutes{10};
   model::duration store_retry = std::chrono::seconds{1};   ///< between probes of a failed store
   model::duration desired_retry = std::chrono::seconds{2}; ///< re-send of an unseen desired state

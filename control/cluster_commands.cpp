@@ -9,6 +9,7 @@ using model::fail;
 
 void cluster::machine::on(command_received& received) {
   const bool reads_only = std::holds_alternative<model::forecast_servers>(received.what) ||
+                          std::holds_alternative<model::explain_placement>(received.what) ||
                           std::holds_alternative<model::probe_host>(received.what);
   if (store_failure && !reads_only) {
     answer(received.from, tl::unexpected{*store_failure});

@@ -54,6 +54,8 @@ void cluster::machine::run(ticket from, model::create_servers& command) {
     const auto high = dice.next();
     each->server = {model::uuid::from_random(high, dice.next())};
     each->request = to_placement_request(each->server, spec, now);
+    // One server alone keeps why it is where it is: that costs a second search.
+    each->explain = config.keep_reasons && count == 1 && explaining < config.explanations_max;
     each->spec = std::move(spec);
     names_in_flight.insert(each->spec.name);
     ask(std::move(each));
@@ -298,6 +300,16 @@ void cluster::machine::revoke(model::server_id server, const model::placement& w
 
 // --- Deciding
 
+model::placement_reason cluster::machine::reason_of(const model::placement& where) const {
+  model::placement_reason why{config.policy, {}, where.next};
+  for (const auto& part : where.scores) {
+    if (part.points > 0) {
+      why.scores.push_back({part.rule, part.points, {}});
+    }
+  }
+  return why;
+}
+
 void cluster::machine::place(open_planning what, const model::placement& where) {
   model::server_record server;
   server.id = what->server;
@@ -318,6 +330,9 @@ void cluster::machine::place(open_planning what, const model::placement& where) 
                                     "firmware: set the firmware to uefi, or ask for GPU-HPC"));
     }
     server.attachments.push_back({id, next_epoch(device), device.type});
+  }
+  if (!where.scores.empty()) {
+    server.why_placed = reason_of(where);
   }
   server.spec = std::move(what->spec);
   what->spec.name = server.spec->name; // settle() gives the name back
@@ -378,47 +393,6 @@ void cluster::machine::settle(planning& what, model::result<model::server_record
     when_durable(
         answer_command{whole.from, model::reply{model::servers_created{std::move(whole.results)}}});
   }
-}
-
-// --- Forecasts
-
-void cluster::machine::run(ticket from, model::forecast_servers& command) {
-  constexpr std::int32_t count_max = 10'000;
-  auto& spec = command.spec;
-  if (spec.name.empty()) {
-    spec.name = "forecast"; // a forecast needs no name
-  }
-  if (command.count < 1 || command.count > count_max) {
-    return answer(from, fail(errc::invalid_argument,
-                             "count is " + std::to_string(command.count) + ": must be 1 to 10000"));
-  }
-  if (auto valid = validate(spec); !valid) {
-    return answer(from, tl::unexpected{std::move(valid.error())});
-  }
-  for (const auto& wanted : {spec.host, spec.preferred_host}) {
-    if (wanted && state.find_host(*wanted) == nullptr) {
-      return answer(from, no_such_host(to_string(*wanted)));
-    }
-  }
-  if (auto admitted = admit_devices(spec).and_then([&] { return admit_models(spec); }); !admitted) {
-    return answer(from, tl::unexpected{std::move(admitted.error())});
-  }
-  const auto id = ++last_plan;
-  forecasts.emplace(id, forecasting{from, now + config.plan_timeout});
-  emit(want_forecast{plan_id{id}, to_placement_request({}, spec, now), command.count});
-}
-
-void cluster::machine::on(forecast_made& made) {
-  const auto asked = forecasts.find(static_cast<std::uint64_t>(made.id));
-  if (asked == forecasts.end()) {
-    return;
-  }
-  if (made.forecast) {
-    emit(answer_command{asked->second.from, model::reply{std::move(*made.forecast)}});
-  } else {
-    answer(asked->second.from, tl::unexpected{std::move(made.forecast.error())});
-  }
-  forecasts.erase(asked);
 }
 
 } // namespace berth::control

@@ -12,6 +12,7 @@ using model::fail;
 
 model::result<void> cluster::machine::admit_info(const model::host_info& info) const {
   constexpr std::size_t devices_max = 1024;
+  constexpr model::resources capacity_max{1'000'000, std::int64_t{1} << 40, std::int64_t{1} << 40};
   if (info.id.is_nil() || !model::is_name(info.name)) {
     return fail(errc::invalid_argument,
                 "the agent gave no proper id and name for its host: correct its host.yaml");
@@ -22,6 +23,13 @@ model::result<void> cluster::machine::admit_info(const model::host_info& info) c
     return fail(errc::invalid_argument, "host '" + info.name +
                                             "' reports a negative capacity or more than 1024 "
                                             "devices: correct its agent");
+  }
+  if (!has.fits_in(capacity_max)) {
+    return fail(errc::invalid_argument,
+                "host '" + info.name + "' reports " + std::to_string(has.cpus) + " CPUs, " +
+                    std::to_string(has.memory_mib) + " MiB of memory and " +
+                    std::to_string(has.storage_mib) +
+                    " MiB of storage, which no machine has: correct its agent");
   }
   const auto* named = state.find_host_named(info.name);
   if (named != nullptr && named->record.id != info.id) {
@@ -40,7 +48,12 @@ model::result<void> cluster::machine::admit_info(const model::host_info& info) c
                 {{"host", to_string(info.id)}});
   }
   std::set<model::device_id> once;
+  std::set<model::pci_address> addresses;
   for (const auto& device : info.devices) {
+    if (!addresses.insert(device.address).second) {
+      return fail(errc::duplicate_device, "host '" + info.name + "' reports two devices at " +
+                                              to_string(device.address) + ": correct its agent");
+    }
     if (!once.insert(device.id).second) {
       return fail(errc::duplicate_device, "host '" + info.name + "' reports device " +
                                               to_string(device.id) + " twice: correct its agent");

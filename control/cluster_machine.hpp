@@ -147,9 +147,7 @@ struct cluster::machine {
 
   // --- Creating servers (cluster_create.cpp)
   void run(ticket from, model::create_servers& command);
-  void run(ticket from, model::forecast_servers& command);
   void on(plans_made& made);
-  void on(forecast_made& made);
   [[nodiscard]] model::result<void> admit(const model::server_spec& spec) const;
   [[nodiscard]] model::result<void> admit_devices(const model::server_spec& spec) const;
   [[nodiscard]] model::result<void> admit_models(const model::server_spec& spec) const;
@@ -165,6 +163,18 @@ struct cluster::machine {
   void abandon(std::uint64_t plan, model::server_id server);
   void expire_plans();
   void fail_creations(const model::failure& why);
+
+  [[nodiscard]] model::placement_reason reason_of(const model::placement& where) const;
+
+  // --- Questions that change nothing (cluster_forecasts.cpp)
+  void run(ticket from, model::forecast_servers& command);
+  void run(ticket from, model::explain_placement& command);
+  void on(forecast_made& made);
+  void on(explanation_made& made);
+  [[nodiscard]] model::result<void> admit_thought(model::server_spec& spec) const;
+  [[nodiscard]] plan_id await_thought(ticket from);
+  /// Who waits for the answer; nullopt = nobody any more.
+  [[nodiscard]] std::optional<ticket> end_thought(plan_id id);
 
   // --- Servers (cluster_servers.cpp)
   void run(ticket from, model::act_on_server& command);

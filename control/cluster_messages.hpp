@@ -74,6 +74,11 @@ struct forecast_made {
   model::result<model::forecast> forecast;
 };
 
+struct explanation_made {
+  plan_id id{};
+  model::result<model::explanation> explanation;
+};
+
 /// A connection whose hello was well formed and named the host of its certificate
 /// (control/host_link.hpp). Answered by welcome_host or close_link.
 struct link_opened {
@@ -107,8 +112,8 @@ struct commit_failed {
 struct tick {};
 
 using input = std::variant<command_received, query_received, key_claimed, key_answered,
-                           key_forgotten, plans_made, forecast_made, link_opened, host_said,
-                           link_closed, lease_expired, commit_done, commit_failed, tick>;
+                           key_forgotten, plans_made, forecast_made, explanation_made, link_opened,
+                           host_said, link_closed, lease_expired, commit_done, commit_failed, tick>;
 
 // --- Effects: what the shell has to do, in order
 
@@ -174,6 +179,15 @@ struct want_forecast {
   model::shared_value<model::placement_request> shape;
   std::int32_t limit = 1;
 };
+/// A decision with everything a person wants to read, and verdicts on single hosts.
+struct want_explanation {
+  struct question {
+    plan_id id{};
+    model::placement_request request;
+    std::vector<model::host_id> hosts;
+  };
+  std::shared_ptr<const question> what; ///< never null
+};
 /// For every scheduler's replica, in order. Always comes before the wishes of the same step.
 struct publish {
   std::shared_ptr<const std::vector<scheduler::inventory_update>> updates;
@@ -230,8 +244,8 @@ struct placement_settled {
 };
 
 using effect = std::variant<answer_command, answer_query, answer_claim, answer_remember, want_plans,
-                            want_forecast, publish, welcome_host, tell_host, close_link, note,
-                            placement_settled>;
+                            want_forecast, want_explanation, publish, welcome_host, tell_host,
+                            close_link, note, placement_settled>;
 static_assert(std::is_nothrow_move_constructible_v<effect>);
 
 } // namespace berth::control

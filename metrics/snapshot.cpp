@@ -119,6 +119,20 @@ void snapshot_builder::note_pending(model::timestamp created_at) {
   made_->oldest_pending = std::min(made_->oldest_pending.value_or(created_at), created_at);
 }
 
+void snapshot_builder::add_placeable(cluster_snapshot::placeable_shape shape,
+                                     std::int64_t servers) {
+  made_->placeable[std::move(shape)] = servers;
+}
+
+void snapshot_builder::add_stranded(const std::string& model, const std::string& reason,
+                                    std::int64_t devices) {
+  made_->stranded[{model, reason}] += devices;
+}
+
+void snapshot_builder::add_fragmentation(const std::string& model, double ratio) {
+  made_->fragmentation[model] = ratio;
+}
+
 void snapshot_builder::count_servers(model::server_status status, std::int64_t count) {
   made_->servers[static_cast<std::size_t>(status)] += count;
 }

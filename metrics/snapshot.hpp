@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -58,6 +59,15 @@ struct cluster_snapshot {
   std::array<std::int64_t, 5> host_states{};
   std::array<std::int64_t, server_statuses> servers{};
   std::map<std::pair<std::string, std::string>, std::int64_t> stranded; ///< (model, reason)
+  /// A server whose capacity is counted, as the label values of berth_placeable_servers.
+  struct placeable_shape {
+    std::string model;
+    std::int64_t gpus = 0;
+    std::string topology;
+    friend auto operator<=>(const placeable_shape&, const placeable_shape&) = default;
+  };
+  std::map<placeable_shape, std::int64_t> placeable; ///< how many more fit
+  std::map<std::string, double> fragmentation;       ///< by model
   struct partition_count {
     std::int64_t free = 0;
     std::int64_t blocked = 0;
@@ -81,6 +91,9 @@ public:
   void count_servers(model::server_status status, std::int64_t count);
   void count_requests(std::size_t count);
   void note_pending(model::timestamp created_at);
+  void add_placeable(cluster_snapshot::placeable_shape shape, std::int64_t servers);
+  void add_stranded(const std::string& model, const std::string& reason, std::int64_t devices);
+  void add_fragmentation(const std::string& model, double ratio);
   [[nodiscard]] std::shared_ptr<const cluster_snapshot>
   finish(model::timestamp taken, model::sequence_number sequence, model::leader_epoch epoch);
 

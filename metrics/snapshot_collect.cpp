@@ -81,14 +81,26 @@ void host_counts(const cluster_snapshot& snapshot, emitter& out) {
   }
 }
 
-void server_counts(const cluster_snapshot& snapshot, emitter& out) {
-  const auto count = [&](model::server_status status) {
-    return static_cast<double>(snapshot.servers[static_cast<std::size_t>(status)]);
-  };
+void capacity(const cluster_snapshot& snapshot, emitter& out) {
+  out.family(metric::placeable_servers);
+  for (const auto& [shape, servers] : snapshot.placeable) {
+    out.put({shape.model, std::to_string(shape.gpus), shape.topology},
+            static_cast<double>(servers));
+  }
   out.family(metric::stranded_devices);
   for (const auto& [key, devices] : snapshot.stranded) {
     out.put({key.first, key.second}, static_cast<double>(devices));
   }
+  out.family(metric::fragmentation_ratio);
+  for (const auto& [model, ratio] : snapshot.fragmentation) {
+    out.put({model}, ratio);
+  }
+}
+
+void server_counts(const cluster_snapshot& snapshot, emitter& out) {
+  const auto count = [&](model::server_status status) {
+    return static_cast<double>(snapshot.servers[static_cast<std::size_t>(status)]);
+  };
   out.family(metric::requests_pending);
   out.put({"scheduling"}, count(model::server_status::scheduling) +
                               static_cast<double>(snapshot.unplaced_requests));
@@ -109,6 +121,7 @@ void collect(const cluster_snapshot& snapshot, sample_sink& sink) {
   device_counts(snapshot, out);
   device_series(snapshot, out);
   host_counts(snapshot, out);
+  capacity(snapshot, out);
   server_counts(snapshot, out);
   out.family(metric::drift_devices);
   out.put({"missing"}, static_cast<double>(snapshot.missing));

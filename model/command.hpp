@@ -91,9 +91,17 @@ struct forecast_servers {
   std::int32_t count = 1; ///< 1..10000
 };
 
-using command =
-    std::variant<create_servers, act_on_server, attach_device, detach_device, update_devices,
-                 remove_device, update_host, probe_host, remove_host, forecast_servers>;
+/// Places nothing; answers where one server would go and why there, or why it fits nowhere, and
+/// what placement thinks of single hosts.
+struct explain_placement {
+  static constexpr std::size_t hosts_max = 16;
+  server_spec spec;
+  std::vector<std::string> hosts; ///< to be judged; at most hosts_max
+};
+
+using command = std::variant<create_servers, act_on_server, attach_device, detach_device,
+                             update_devices, remove_device, update_host, probe_host, remove_host,
+                             forecast_servers, explain_placement>;
 
 // --- Replies
 // --------------------------------------------------------------------------------------------------
@@ -110,10 +118,17 @@ struct forecast {
   std::vector<placement> placements; ///< of those, in order, the first with its scores
   std::optional<refusal> why_not;    ///< of the first that was not
 };
+struct explanation {
+  decision where;        ///< with scores and runner-up, or with suggestions
+  std::string host_name; ///< of the host it would go to; empty = none
+  std::string policy;
+  std::int64_t capacity = 0;       ///< how many such servers fit now, one after another
+  std::vector<host_verdict> hosts; ///< in the order of the command
+};
 struct accepted {};
 
 using reply = std::variant<servers_created, server_record, devices_updated, device_record,
-                           host_record, forecast, accepted>;
+                           host_record, forecast, explanation, accepted>;
 
 // --- Queries: they read
 // -----------------------------------------------------------------------------------------

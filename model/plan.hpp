@@ -62,6 +62,15 @@ struct rule_verdict {
   friend bool operator==(const rule_verdict&, const rule_verdict&) = default;
 };
 
+/// Why a server was placed where it is. Kept with the server, so without words.
+struct placement_reason {
+  std::string policy;
+  std::vector<score_part> scores; ///< its host's above 0, in the order of deciding; no words
+  std::optional<runner_up> next;  ///< nullopt = no other host fitted
+
+  friend bool operator==(const placement_reason&, const placement_reason&) = default;
+};
+
 /// What placement thinks of one host: "why not host X".
 struct host_verdict {
   host_id host;

@@ -106,7 +106,8 @@ struct server_record {
   power desired_power = power::off;
   std::optional<host_id> host;
   std::vector<attachment> attachments;
-  std::optional<refusal> why_refused; ///< stored with a sched_fail server
+  std::optional<refusal> why_refused;         ///< stored with a sched_fail server
+  std::optional<placement_reason> why_placed; ///< where it was asked for; of its first placement
   timestamp created_at{};
   timestamp updated_at{};
   /// Bumped by restart: the host power-cycles when it sees a higher number than it has done.

@@ -41,6 +41,12 @@ void write(const model::suggestion& in, v1::Suggestion& out) {
   out.set_host_name(in.host_name);
 }
 
+void write(const model::score_part& in, v1::ScorePart& out) {
+  out.set_rule(in.rule);
+  out.set_points(in.points);
+  out.set_reason(in.reason);
+}
+
 void read(wire_reader& reader, const v1::PciFunction& in, model::pci_function& out) {
   reader.nested("address", in.has_address(), in.address(), out.address);
   reader.nested("id", in.has_id(), in.id(), out.id);
@@ -97,6 +103,20 @@ void read(wire_reader& reader, const v1::Suggestion& in, model::suggestion& out)
   reader.text("change", in.change(), out.change);
   reader.id("host", in.host(), out.host);
   reader.text("host_name", in.host_name(), out.host_name);
+}
+
+void read(wire_reader& reader, const v1::ScorePart& in, model::score_part& out) {
+  reader.text("rule", in.rule(), out.rule);
+  out.points = in.points();
+  reader.text("reason", in.reason(), out.reason);
+}
+
+void read(wire_reader& reader, const v1::RunnerUp& in, model::runner_up& out) {
+  reader.id("host", in.host(), out.host);
+  reader.text("host_name", in.host_name(), out.host_name);
+  reader.text("decided_by", in.decided_by(), out.decided_by);
+  out.points = in.points();
+  out.winner_points = in.winner_points();
 }
 
 namespace {
@@ -272,6 +292,19 @@ void write(const model::refusal& in, v1::Refusal& out) {
   write_each(in.suggestions, out.mutable_suggestions());
 }
 
+void write(const model::placement_reason& in, v1::PlacementReason& out) {
+  out.set_policy(in.policy);
+  write_each(in.scores, out.mutable_scores());
+  if (in.next) {
+    v1::RunnerUp& next = *out.mutable_next();
+    write_id(in.next->host, next.mutable_host());
+    next.set_host_name(in.next->host_name);
+    next.set_decided_by(in.next->decided_by);
+    next.set_points(in.next->points);
+    next.set_winner_points(in.next->winner_points);
+  }
+}
+
 void write(const model::server_record& in, v1::ServerRecord& out) {
   write_id(in.id, out.mutable_id());
   write(*in.spec, *out.mutable_spec());
@@ -283,6 +316,8 @@ void write(const model::server_record& in, v1::ServerRecord& out) {
   write_each(in.attachments, out.mutable_attachments());
   if (in.why_refused)
     write(*in.why_refused, *out.mutable_why_refused());
+  if (in.why_placed)
+    write(*in.why_placed, *out.mutable_why_placed());
   out.set_created_at(nanoseconds(in.created_at));
   out.set_updated_at(nanoseconds(in.updated_at));
   out.set_restarts(in.restarts);
@@ -429,6 +464,13 @@ void read(wire_reader& reader, const v1::Refusal& in, model::refusal& out) {
   reader.each("suggestions", in.suggestions(), out.suggestions);
 }
 
+void read(wire_reader& reader, const v1::PlacementReason& in, model::placement_reason& out) {
+  reader.text("policy", in.policy(), out.policy);
+  reader.each("scores", in.scores(), out.scores);
+  if (in.has_next())
+    reader.nested("next", true, in.next(), out.next.emplace());
+}
+
 void read(wire_reader& reader, const v1::ServerRecord& in, model::server_record& out) {
   reader.id("id", in.id(), out.id);
   reader.nested("spec", in.has_spec(), in.spec(), out.spec);
@@ -439,6 +481,8 @@ void read(wire_reader& reader, const v1::ServerRecord& in, model::server_record&
   reader.each("attachments", in.attachments(), out.attachments);
   if (in.has_why_refused())
     reader.nested("why_refused", true, in.why_refused(), out.why_refused.emplace());
+  if (in.has_why_placed())
+    reader.nested("why_placed", true, in.why_placed(), out.why_placed.emplace());
   reader.time(in.created_at(), out.created_at);
   reader.time(in.updated_at(), out.updated_at);
   out.restarts = in.restarts();

@@ -21,6 +21,7 @@ void write(const model::device_selector& in, v1::DeviceSelector& out);
 void write(const model::disk_spec& in, v1::DiskSpec& out);
 void write(const model::rule_verdict& in, v1::RuleVerdict& out);
 void write(const model::suggestion& in, v1::Suggestion& out);
+void write(const model::score_part& in, v1::ScorePart& out);
 void write(const model::device_info& in, v1::DeviceInfo& out);
 void write(const model::device_record& in, v1::DeviceRecord& out);
 void write(const model::fabric_partition& in, v1::FabricPartition& out);
@@ -30,6 +31,7 @@ void write(const model::device_request& in, v1::DeviceRequest& out);
 void write(const model::server_spec& in, v1::ServerSpec& out);
 void write(const model::attachment& in, v1::Attachment& out);
 void write(const model::refusal& in, v1::Refusal& out);
+void write(const model::placement_reason& in, v1::PlacementReason& out);
 void write(const model::server_record& in, v1::ServerRecord& out);
 
 void read(wire_reader& reader, const v1::Resources& in, model::resources& out);
@@ -44,6 +46,8 @@ void read(wire_reader& reader, const v1::DiskSpec& in, model::disk_spec& out);
 void read(wire_reader& reader, const v1::Shortfall& in, model::shortfall& out);
 void read(wire_reader& reader, const v1::RuleVerdict& in, model::rule_verdict& out);
 void read(wire_reader& reader, const v1::Suggestion& in, model::suggestion& out);
+void read(wire_reader& reader, const v1::ScorePart& in, model::score_part& out);
+void read(wire_reader& reader, const v1::RunnerUp& in, model::runner_up& out);
 void read(wire_reader& reader, const v1::DeviceInfo& in, model::device_info& out);
 void read(wire_reader& reader, const v1::DeviceRecord& in, model::device_record& out);
 void read(wire_reader& reader, const v1::FabricPartition& in, model::fabric_partition& out);
@@ -53,6 +57,7 @@ void read(wire_reader& reader, const v1::DeviceRequest& in, model::device_reques
 void read(wire_reader& reader, const v1::ServerSpec& in, model::server_spec& out);
 void read(wire_reader& reader, const v1::Attachment& in, model::attachment& out);
 void read(wire_reader& reader, const v1::Refusal& in, model::refusal& out);
+void read(wire_reader& reader, const v1::PlacementReason& in, model::placement_reason& out);
 void read(wire_reader& reader, const v1::ServerRecord& in, model::server_record& out);
 
 template <class Tag> void write_id(const model::strong_id<Tag>& id, std::string* out) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <optional>
 
 #include "scheduler/pipeline.hpp"
 
@@ -132,6 +134,122 @@ void watched_shape::recount(const inventory::impl& world,
     total_ += now - by_slot_[slot];
     by_slot_[slot] = now;
   }
+}
+
+stranded_devices shape_capacity::stranded() const {
+  stranded_devices sum;
+  if (!asked_.holds_devices || asked_.ask->described_count == 0) {
+    return sum;
+  }
+  world_.index.for_devices().for_each([&](group_number number) {
+    const auto& group = world_.index.groups().at(number);
+    device_mask matching = 0;
+    for (const auto& choice : asked_.ask->combinations) {
+      matching |= matching_of(world_, choice, group.key.shape);
+    }
+    const std::int64_t devices = count(group.key.free & matching);
+    if (devices == 0) {
+      return;
+    }
+    const auto times = by_devices(number);
+    for (const auto& cell : group.cells) {
+      cell.hosts->for_each_block(
+          [](const auto&, const auto&) { return false; },
+          [&](const listed_host& host) { add_stranded(host.free, devices, times, sum); });
+    }
+  });
+  return sum;
+}
+
+void shape_capacity::add_stranded(const model::resources& free, std::int64_t devices,
+                                  std::int64_t times, stranded_devices& sum) const {
+  const std::int64_t each = asked_.ask->described_count;
+  sum.free += devices;
+  sum.unit += devices - times * each;
+  const auto& wanted = asked_.request.amount;
+  std::int64_t least = times;
+  std::int64_t* lacks = nullptr;
+  const auto limit = [&](std::int64_t part, std::int64_t whole, std::int64_t& reason) {
+    const auto servers = part > 0 ? std::max<std::int64_t>(whole, 0) / part : no_limit;
+    if (servers < least) {
+      least = servers;
+      lacks = &reason;
+    }
+  };
+  limit(wanted.cpus, free.cpus, sum.cpu);
+  limit(wanted.memory_mib, free.memory_mib, sum.memory);
+  limit(wanted.storage_mib, free.storage_mib, sum.storage);
+  if (lacks != nullptr) {
+    *lacks += (times - least) * each;
+  }
+}
+
+stranded_devices stranded(const inventory& world, const model::placement_request& shape) {
+  return shape_capacity{world.internals(), shape}.stranded();
+}
+
+void name_largest_host(const inventory& world, const model::placement_request& request,
+                       model::refusal& why) {
+  const auto verdict = std::find_if(why.rules.begin(), why.rules.end(),
+                                    [](const auto& each) { return each.rule == "devices"; });
+  const auto& inside = world.internals();
+  const query asked = resolve(inside, request);
+  const int wanted = asked.ask->described_count;
+  if (verdict == why.rules.end() || wanted == 0) {
+    return;
+  }
+  std::vector<std::optional<device_mask>> matching(inside.shapes.size());
+  const host_slot* largest = nullptr;
+  device_mask most = 0;
+  for (const auto& host : inside.hosts) {
+    if (!host.known) {
+      continue;
+    }
+    auto& here = matching[host.shape];
+    if (!here) {
+      here = 0;
+      for (const auto& choice : asked.ask->combinations) {
+        const auto these = matching_of(inside, choice, host.shape);
+        here = count(these) > count(*here) ? these : *here;
+      }
+    }
+    const bool larger = largest == nullptr || count(*here) > count(most) ||
+                        (count(*here) == count(most) && host.record.id < largest->record.id);
+    if (larger) {
+      largest = &host;
+      most = *here;
+    }
+  }
+  if (largest == nullptr || most == 0 || count(most) >= wanted) {
+    return;
+  }
+  verdict->nearest = largest->record.id;
+  verdict->nearest_name = largest->record.name;
+  verdict->miss = {count(most & ~largest->free), wanted, count(most),
+                   "no host has so many: the largest has " + std::to_string(count(most)) +
+                       ", asked for are " + std::to_string(wanted)};
+}
+
+std::vector<gpu_model> gpu_models(const inventory& world) {
+  const auto& inside = world.internals();
+  std::map<std::string, std::int32_t> found;
+  for (const auto& host : inside.hosts) {
+    std::map<kind_id, std::int32_t> here;
+    for (const auto& device : host.devices) {
+      if (host.known && device.is_gpu) {
+        ++here[device.kind];
+      }
+    }
+    for (const auto& [kind, devices] : here) {
+      auto& most = found[inside.kinds.at(kind).model];
+      most = std::max(most, devices);
+    }
+  }
+  std::vector<gpu_model> models;
+  for (const auto& [name, most] : found) {
+    models.push_back({name, most});
+  }
+  return models;
 }
 
 std::int64_t capacity(const inventory& world, const model::placement_request& shape) {

@@ -116,6 +116,25 @@ TEST_F(ClusterMetricsTest, SumsTheTimeThatDevicesAreHeld) {
   EXPECT_THAT(scrape(), HasSubstr(series + "10\n"));
 }
 
+TEST_F(ClusterMetricsTest, ShowsTheLatestCountOfTheCapacity) {
+  auto core = core_of({model::snapshot_meta{9, 1}, host(1)});
+  observer_.looked(start, core);
+  EXPECT_THAT(scrape(), Not(HasSubstr("berth_placeable_servers{")));
+  capacity_report report;
+  report.shapes = {{{"A100", 4, togetherness::fabric}, 7}};
+  report.models = {{"A100", {30, 1, 2, 3, 4}, 0.5}};
+  observer_.counted(report);
+  observer_.looked(start + seconds{1}, core);
+  const auto text = scrape();
+  EXPECT_THAT(text, HasSubstr("berth_placeable_servers{model=\"A100\",gpus=\"4\","
+                              "topology=\"fabric\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("berth_stranded_devices{model=\"A100\",reason=\"unit\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_stranded_devices{model=\"A100\",reason=\"cpu\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("berth_stranded_devices{model=\"A100\",reason=\"memory\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("berth_stranded_devices{model=\"A100\",reason=\"storage\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("berth_fragmentation_ratio{model=\"A100\"} 0.5\n"));
+}
+
 TEST_F(ClusterMetricsTest, TellsWhenAnInventoryCameAndNothingBeforeThat) {
   auto core = core_of({model::snapshot_meta{9, 1}, host(1)});
   observer_.looked(start, core);

@@ -88,6 +88,42 @@ struct replies {
     }
     return answer;
   }
+  result<reply> operator()(const explain_placement& c) const {
+    const auto host = sample_host().host;
+    explanation answer;
+    answer.policy = "best-fit";
+    if (c.spec.vcpus > host.capacity.cpus) {
+      answer.where = sample_refusal();
+    } else {
+      answer.where = placement{host.id,
+                               {sample_device(false).device.info.id},
+                               {{"best_fit", 700, "1 of 2 GPUs stays free"}},
+                               runner_up{*host_id::parse("8b1b1f2c-7a52-4a2c-9f10-6a1d5d1f0a02"),
+                                         "gpu-2", "best_fit", 500, 700}};
+      answer.host_name = host.name;
+      answer.capacity = 1;
+    }
+    for (const auto& ref : c.hosts) {
+      if (ref == host.name) {
+        answer.hosts.push_back({host.id,
+                                host.name,
+                                true,
+                                {},
+                                {{"best_fit", 700, "1 of 2 GPUs stays free"}},
+                                true,
+                                {}});
+      } else {
+        answer.hosts.push_back({*host_id::parse("8b1b1f2c-7a52-4a2c-9f10-6a1d5d1f0a02"),
+                                ref,
+                                false,
+                                {{"devices", 1, host.id, ref, {1, 4, 2, "1 of 2 GPUs free"}}},
+                                {},
+                                false,
+                                {}});
+      }
+    }
+    return answer;
+  }
 };
 
 template <class Row> rows<Row> one_row(Row row) {
@@ -185,6 +221,10 @@ server_row sample_server() {
   row.server = *placed(spec, 0);
   row.server.status = server_status::running;
   row.server.desired_power = power::on;
+  row.server.why_placed = placement_reason{
+      "best-fit",
+      {{"best_fit", 700, ""}},
+      runner_up{*host_id::parse("8b1b1f2c-7a52-4a2c-9f10-6a1d5d1f0a02"), "gpu-2", "host_id", 0, 0}};
   row.host_name = "gpu-1";
   row.devices = {sample_device(true)};
   return row;

@@ -55,6 +55,8 @@ const exchange every_route[] = {
     {"POST", "/v1/hosts/gpu-1/maintenance", R"({"on":true})"},
     {"POST", "/v1/hosts/gpu-1/probe"},
     {"POST", "/v1/placements:forecast", R"({"count":3,"devices":[{"count":4}]})"},
+    {"POST", "/v1/placements:explain", R"({"devices":[{"count":4}],"hosts":["gpu-1"]})"},
+    {"POST", "/v1/placements:explain", R"({"vcpus":64})"},
     {"GET", "/v1/usage"},
     {"GET", "/v1/events?from=1&follow=false"},
     {"GET", "/healthz"},

@@ -114,6 +114,10 @@ TEST(OpenApi, BodiesHaveTheFieldsThatAreRead) {
   auto spec = as_set(server_body_fields());
   spec.erase("keep_refused");
   EXPECT_EQ(properties("server_spec"), spec);
+  spec.erase("count");
+  spec.insert("hosts");
+  EXPECT_EQ(properties("placement_question"), spec);
+  EXPECT_EQ(as_set(explain_body_fields()), spec);
   EXPECT_EQ(properties("device_request"), as_set(device_request_fields()));
   EXPECT_EQ(properties("devices_update"), as_set(device_settings_fields()));
   auto settings = as_set(device_settings_fields());
@@ -206,6 +210,8 @@ TEST(OpenApi, AnswersAreAsDescribed) {
       {"GET", "/v1/hosts", "", "host_list"},
       {"PATCH", "/v1/hosts/gpu-1", "{}", "host"},
       {"POST", "/v1/placements:forecast", R"({"count":2})", "forecast"},
+      {"POST", "/v1/placements:explain", R"({"hosts":["gpu-1"]})", "explanation"},
+      {"POST", "/v1/placements:explain", R"({"vcpus":64})", "explanation"},
       {"GET", "/v1/usage", "", "usage"},
       {"GET", "/v1/nothing", "", "error"},
   };

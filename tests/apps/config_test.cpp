@@ -1,3 +1,4 @@
+#include "apps/capacity_shapes.hpp"
 #include "apps/config.hpp"
 
 #include <fstream>
@@ -286,6 +287,27 @@ TEST(Config, PatternsNameTheHost) {
   EXPECT_EQ(for_host("/pki/{host}.crt", "gpu-1"), "/pki/gpu-1.crt");
   EXPECT_EQ(for_host("{host}/{host}", "a"), "a/a");
   EXPECT_EQ(for_host("/pki/host.crt", "gpu-1"), "/pki/host.crt");
+}
+
+TEST(CapacityShapes, CountModelAndPlace) {
+  const auto shapes = parse_capacity_shapes("4xH100,  8x NVIDIA GeForce GTX 1050 Ti:pcie_switch ");
+  ASSERT_TRUE(shapes) << shapes.error().message;
+  EXPECT_EQ(*shapes, (std::vector<counted_shape>{
+                         {4, "H100", ""}, {8, "NVIDIA GeForce GTX 1050 Ti", "pcie_switch"}}));
+  EXPECT_TRUE(parse_capacity_shapes("")->empty());
+}
+
+TEST(CapacityShapes, WrongOnesSayWhatIsRight) {
+  for (const std::string text : {"H100", "0xH100", "65xH100", "-1xH100", "4x", "4xH100:rack",
+                                 "4xH100,,2xH100", "4xH100,4xH100", "99999999999xH100"}) {
+    const auto shapes = parse_capacity_shapes(text);
+    ASSERT_FALSE(shapes) << text;
+    EXPECT_NE(shapes.error().message.find("capacity.shapes: \""), std::string::npos) << text;
+  }
+  const auto config = parse_controller_config("capacity:\n  shapes: 4xH100:rack\n", "c.yaml");
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message.find("c.yaml: capacity.shapes"), std::string::npos)
+      << config.error().message;
 }
 
 } // namespace

@@ -193,6 +193,19 @@ TEST(ServerShow, SortedFieldsAndValues) {
   expect_golden("server-show.txt", sh("berthctl", "server-show", "web").out);
 }
 
+TEST(ServerShow, TellsWhyItIsWhereItIs) {
+  shell sh;
+  auto placed = server("web", "ready");
+  placed["why_placed"] = json::parse(R"({"policy":"best-fit","scores":[
+    {"rule":"preferred_host","points":0},{"rule":"best_fit","points":900}],
+    "runner_up":{"host_id":"b","host":"gpu-2","decided_by":"best_fit","points":500,
+      "winner_points":900}})");
+  sh.controller.answer("GET /v1/servers/web", 200, placed.dump());
+  const auto got = sh("berthctl", "server-show", "web");
+  EXPECT_THAT(got.out, HasSubstr("best-fit: preferred_host 0, best_fit 900; "
+                                 "next was gpu-2: best_fit 500 against 900"));
+}
+
 TEST(Forecast, ExplainsARefusal) {
   shell sh;
   sh.controller.answer("POST /v1/placements:forecast", 200,
@@ -205,8 +218,10 @@ TEST(Forecast, ExplainsARefusal) {
   EXPECT_EQ(got.status, 0) << "the forecast itself succeeded";
   expect_golden("forecast-refused.txt", got.out);
   const auto dry = sh("berthctl", "server-create", "--dry-run", "--isolated-device", "4xH100");
-  EXPECT_EQ(dry.status, 1);
+  EXPECT_EQ(dry.status, 5) << "it would not fit";
   EXPECT_EQ(dry.out, got.out);
+  for (const auto& call : sh.controller.calls())
+    EXPECT_THAT(call.target, HasSubstr("/v1/placements:")) << "nothing is created";
 }
 
 TEST(Forecast, ShowsWhereServersWouldGo) {
@@ -214,7 +229,9 @@ TEST(Forecast, ShowsWhereServersWouldGo) {
   sh.controller.answer("POST /v1/placements:forecast", 200, R"({"can_create":true,"allow_count":2,
     "placements":[{"host_id":"3bce9607-2597-469f-8d9b-977345456739",
       "device_ids":["273f4f72-06b6-49aa-8456-4beceec44997"],
-      "scores":[{"rule":"best_fit","points":900,"reason":"1 GPU stays free"}]},
+      "scores":[{"rule":"best_fit","points":900,"reason":"1 GPU stays free"}],
+      "runner_up":{"host_id":"8b1b1f2c-7a52-4a2c-9f10-6a1d5d1f0a02","host":"gpu-2",
+        "decided_by":"best_fit","points":500,"winner_points":900}},
       {"host_id":"3bce9607-2597-469f-8d9b-977345456739",
       "device_ids":["a77333e9-08d9-45c6-87eb-a7d8d902c5f5"],"scores":[]}]})");
   sh.controller.answer("GET /v1/hosts/3bce9607-2597-469f-8d9b-977345456739", 200,
@@ -223,6 +240,35 @@ TEST(Forecast, ShowsWhereServersWouldGo) {
       sh("berthctl", "scheduler-forecast", "--isolated-device", "GPU-HPC", "--count", "2", "...");
   EXPECT_EQ(got.status, 0) << got.err;
   expect_golden("forecast.txt", got.out);
+}
+
+TEST(Forecast, JudgesTheHostsThatAreNamed) {
+  shell sh;
+  sh.controller.answer("POST /v1/placements:forecast", 200,
+                       R"({"can_create":true,"allow_count":1,"placements":[]})");
+  sh.controller.answer("POST /v1/placements:explain", 200, R"({"can_create":true,"hosts":[
+    {"host_id":"a","host":"gpu-1","fits":true,"is_best":true,"broken":[],"scores":[]},
+    {"host_id":"b","host":"gpu-2","fits":true,"is_best":false,"broken":[],"scores":[],
+     "loses_by":{"decided_by":"best_fit","points":500,"winner_points":900}},
+    {"host_id":"c","host":"gpu-3","fits":true,"is_best":false,"broken":[],"scores":[],
+     "loses_by":{"decided_by":"host_id","points":0,"winner_points":0}},
+    {"host_id":"d","host":"gpu-4","fits":false,"is_best":false,"scores":[],"broken":[
+     {"rule":"devices","used":2,"requested":4,"capacity":4,"text":"2 of 4 GPUs free"},
+     {"rule":"cpu","used":30,"requested":8,"capacity":32,"text":"2 of 32 CPUs free"}]}]})");
+  const auto got = sh("berthctl", "server-create", "web", "--dry-run", "--isolated-device",
+                      "4xH100", "--explain-host", "gpu-1", "--explain-host", "gpu-4");
+  EXPECT_EQ(got.status, 0) << got.err;
+  expect_golden("forecast-hosts.txt", got.out);
+  const auto question = json::parse(sh.controller.calls().back().body);
+  EXPECT_EQ(question["hosts"], (json{"gpu-1", "gpu-4"}));
+  EXPECT_FALSE(question.contains("count"));
+}
+
+TEST(Forecast, HostsAreJudgedInADryRunOnly) {
+  shell sh;
+  const auto got = sh("berthctl", "server-create", "web", "--explain-host", "gpu-1");
+  EXPECT_EQ(got.status, 2);
+  EXPECT_TRUE(sh.controller.calls().empty());
 }
 
 } // namespace

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "tests/control/cluster_world.hpp"
@@ -94,6 +96,14 @@ TEST_F(ClusterHosts, IdsAndNamesBelongToOneHost) {
   auto twice = make_host("gpu-5", 2);
   twice.devices[1].id = twice.devices[0].id;
   EXPECT_EQ(closed(world.connect(twice))->code, errc::duplicate_device);
+  auto one_place = make_host("gpu-6", 2);
+  one_place.devices[1].address = one_place.devices[0].address;
+  const auto why = closed(world.connect(one_place));
+  EXPECT_EQ(why->code, errc::duplicate_device);
+  EXPECT_NE(why->message.find(to_string(one_place.devices[0].address)), std::string::npos);
+  auto vast = make_host("gpu-7", 2);
+  vast.capacity.memory_mib = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(closed(world.connect(vast))->code, errc::invalid_argument);
   EXPECT_EQ(world.machine->state().hosts().size(), 1U);
 }
 

@@ -439,5 +439,51 @@ TEST_F(ClusterServers, ForecastPlacesNothing) {
   EXPECT_EQ(refused(model::forecast_servers{make_spec("x"), 0}).code, errc::invalid_argument);
 }
 
+TEST_F(ClusterServers, AnExplanationPlacesNothing) {
+  const auto before = world.log.size();
+  const auto reply = world.ask(model::explain_placement{make_spec("x", 3, "H100"), {"gpu-1"}});
+  ASSERT_TRUE(reply);
+  const auto& told = std::get<model::explanation>(*reply);
+  const auto* where = std::get_if<model::placement>(&told.where);
+  ASSERT_NE(where, nullptr);
+  EXPECT_FALSE(where->scores.empty());
+  EXPECT_EQ(told.host_name, "gpu-1");
+  EXPECT_EQ(told.capacity, 1);
+  ASSERT_EQ(told.hosts.size(), 1U);
+  EXPECT_TRUE(told.hosts.front().is_best);
+  EXPECT_EQ(world.log.size(), before);
+
+  const auto no = world.ask(model::explain_placement{make_spec("x", 8, "H100"), {}});
+  ASSERT_TRUE(no);
+  const auto* why = std::get_if<model::refusal>(&std::get<model::explanation>(*no).where);
+  ASSERT_NE(why, nullptr);
+  EXPECT_FALSE(why->suggestions.empty());
+  EXPECT_EQ(std::get<model::explanation>(*no).capacity, 0);
+}
+
+TEST_F(ClusterServers, AnExplanationAsksAboutHostsThatThereAre) {
+  const auto unknown = refused(model::explain_placement{make_spec("x"), {"gpu-1", "gpu-99"}});
+  EXPECT_EQ(unknown.code, errc::not_found);
+  EXPECT_NE(unknown.message.find("gpu-99"), std::string::npos) << unknown.message;
+  const std::vector<std::string> many(17, "gpu-1");
+  EXPECT_EQ(refused(model::explain_placement{make_spec("x"), many}).code, errc::invalid_argument);
+  auto impossible = make_spec("x");
+  impossible.vcpus = 0;
+  EXPECT_EQ(refused(model::explain_placement{impossible, {}}).code, errc::invalid_argument);
+}
+
+TEST_F(ClusterServers, AServerThatIsCreatedAloneKeepsWhyItWasPlaced) {
+  const auto alone = world.create(make_spec("alone", 1, "H100"));
+  ASSERT_TRUE(alone.why_placed);
+  EXPECT_EQ(alone.why_placed->policy, "best-fit");
+  EXPECT_FALSE(alone.why_placed->scores.empty());
+
+  const auto reply = world.ask(
+      model::create_servers{{make_spec("a", 1, "H100"), make_spec("b", 1, "H100")}, true});
+  for (const auto& each : std::get<model::servers_created>(*reply).servers) {
+    EXPECT_FALSE(each->why_placed);
+  }
+}
+
 } // namespace
 } // namespace berth::control

@@ -66,6 +66,8 @@ void cluster_world::perform(effect& what) {
     plan_wishes.insert(plan_wishes.end(), plans->wishes.begin(), plans->wishes.end());
   } else if (auto* forecast = get_if<want_forecast>(&what)) {
     forecast_wishes.push_back(*forecast);
+  } else if (auto* question = get_if<want_explanation>(&what)) {
+    explanation_wishes.push_back(*question);
   } else if (auto* news = get_if<publish>(&what)) {
     for (const auto& update : *news->updates) {
       replica.apply(update);
@@ -91,6 +93,17 @@ void cluster_world::answer_plans() {
   for (const auto& wish : std::exchange(forecast_wishes, {})) {
     perform(machine->step(
         now, forecast_made{wish.id, scheduler::forecast(replica, wish.shape, wish.limit)}));
+  }
+  for (const auto& wish : std::exchange(explanation_wishes, {})) {
+    const auto& request = wish.what->request;
+    model::explanation told;
+    told.where = scheduler::explain(replica, request);
+    told.policy = "best-fit";
+    told.capacity = scheduler::capacity(replica, request);
+    for (const auto& host : wish.what->hosts) {
+      told.hosts.push_back(*scheduler::judge_host(replica, request, host));
+    }
+    perform(machine->step(now, explanation_made{wish.what->id, std::move(told)}));
   }
 }
 

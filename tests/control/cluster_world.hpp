@@ -71,6 +71,7 @@ public:
   std::set<std::uint64_t> welcomed;
   std::vector<plan_wish> plan_wishes;
   std::vector<want_forecast> forecast_wishes;
+  std::vector<want_explanation> explanation_wishes;
   std::size_t answered_twice = 0;
 
   cluster_config config;

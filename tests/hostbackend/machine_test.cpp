@@ -170,6 +170,18 @@ INSTANTIATE_TEST_SUITE_P(
         bad_machine{"Negative", "product: p\ncpus: -1\n", "whole number from 1"},
         bad_machine{"Overflow", "product: p\ncpus: 99999999999999999999\n", "whole number"},
         bad_machine{"Alias", "product: &a p\ncpus: *a\n", "not accepted"},
+        bad_machine{"SwitchBelowItself",
+                    with_root("  - bus: \"00\"\n    children:\n      - &loop {at: \"01.0\", "
+                              "children: [*loop]}\n"),
+                    "not accepted"},
+        bad_machine{"BusBelowItself",
+                    with_root("  - bus: \"00\"\n    children:\n      - {at: \"01.0\", bus: \"01\", "
+                              "children: [{at: \"00.0\", bus: \"01\", children: []}]}\n"),
+                    "bus 01 is given twice"},
+        bad_machine{"BusBelowTheRootItself",
+                    with_root("  - bus: \"00\"\n    children: [{at: \"01.0\", bus: \"00\", "
+                              "children: []}]\n"),
+                    "bus 00 is given twice"},
         bad_machine{"Tag", "product: !!binary aGk=\n", "tags are not accepted"},
         bad_machine{"TwoDocuments", "product: p\n---\nproduct: q\n", "more than one document"},
         bad_machine{"Deep", "product: " + std::string(60, '[') + std::string(60, ']'),

@@ -139,6 +139,10 @@ std::shared_ptr<const cluster_snapshot> small_cluster() {
   builder.add_server(server);
   builder.add_server(waiting);
   builder.count_servers(model::server_status::ready, 5);
+  builder.add_placeable({"A100", 8, "any"}, 3);
+  builder.add_placeable({"A100", 8, "fabric"}, 1);
+  builder.add_stranded("A100", "cpu", 2);
+  builder.add_fragmentation("A100", 0.25);
   return builder.finish(at(1001), 42, 3);
 }
 

@@ -222,6 +222,19 @@ refusal refused(random& dice) {
   return made;
 }
 
+placement_reason placed(random& dice) {
+  placement_reason made;
+  made.policy = text(dice);
+  made.scores = some(dice, [](random& d) {
+    return score_part{text(d), integer<std::int32_t>(d), text(d)};
+  });
+  made.next = perhaps(dice, [](random& d) {
+    return runner_up{id<host_id>(d), text(d), text(d), integer<std::int32_t>(d),
+                     integer<std::int32_t>(d)};
+  });
+  return made;
+}
+
 server_status status(random& dice) {
   return choice(dice, server_status::unknown);
 }
@@ -239,6 +252,7 @@ server_record server(random& dice) {
   made.host = perhaps(dice, id<host_id>);
   made.attachments = some(dice, attached);
   made.why_refused = perhaps(dice, refused);
+  made.why_placed = perhaps(dice, placed);
   made.created_at = moment(dice);
   made.updated_at = moment(dice);
   made.restarts = integer<std::uint32_t>(dice);

@@ -47,7 +47,7 @@ private:
   std::map<std::string, metrics::counter> rejections_;
   std::map<std::string, metrics::histogram> waits_;
   std::optional<model::timestamp> looked_at_;
-  std::optional<model::server_id> oldest_pending_; ///< as of the last look
+  std::optional<model::server_id> oldest_refused_; ///< as of the last look
 };
 
 } // namespace berth::actors

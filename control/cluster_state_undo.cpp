@@ -25,12 +25,19 @@ struct cluster_state::journal::undo {
     const auto id = change.before->record.id;
     log.servers.insert(id);
     auto& entry = state.servers_.at(id);
+    const bool moved = entry.record.host != change.before->record.host;
     state.count_server(entry.record, -1);
+    if (moved) {
+      state.leave_host(entry.record);
+    }
     // An index's key points at the name's characters; a name never changes: leave them in place.
     std::string name = std::move(entry.record.spec.name);
     entry = std::move(*change.before);
     entry.record.spec.name = std::move(name);
     state.count_server(entry.record, +1);
+    if (moved) {
+      state.enter_host(entry.record);
+    }
   }
   void operator()(server_status& change) {
     auto& record = state.servers_.at(change.id).record;

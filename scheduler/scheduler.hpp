@@ -98,6 +98,11 @@ struct options {
                                                        const model::placement_request& request,
                                                        const model::placement& where);
 
+/// Whether one host could take a request now: nullopt = it could; else the first hard rule it
+/// breaks, with the shortfall. Looks at that host alone.
+[[nodiscard]] std::optional<model::rule_verdict>
+why_not_on(const inventory& world, const model::placement_request& request, model::host_id host);
+
 /// A model that a request asks for and no device of the inventory has, free or not.
 struct unknown_model {
   std::string asked;

@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <caf/fwd.hpp>
@@ -28,7 +30,9 @@ struct cluster_parts {
   std::shared_ptr<std::atomic<bool>> ready;
   store_writer_actor writer;
   std::vector<scheduler_actor> schedulers; ///< at least one; requests are dealt out in turn
-  std::size_t batch_events_max = 4096;     ///< in one append; the rest waits for the next
+  /// Pools of their own, by project: its requests are dealt out among these.
+  std::map<std::string, std::vector<scheduler_actor>, std::less<>> pools;
+  std::size_t batch_events_max = 4096; ///< in one append; the rest waits for the next
   model::duration snapshot_interval = std::chrono::seconds{1};
   /// Events that nobody waits for (hosts' reports) gather so long before they are appended, or
   /// until there are `gather_events` of them: an append costs the same for one event as for a

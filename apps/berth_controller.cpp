@@ -21,6 +21,7 @@
 #include "apps/actor_config.hpp"
 #include "apps/config.hpp"
 #include "apps/process.hpp"
+#include "apps/scheduler_pools.hpp"
 #include "net/http_server.hpp"
 #include "store/memory_store.hpp"
 #include "store/sqlite_store.hpp"
@@ -88,6 +89,12 @@ control::cluster_config cluster_settings(const controller_config& config) {
   settings.heartbeat_interval = config.hosts_heartbeat_interval;
   settings.lease = config.hosts_lease;
   settings.specs_per_command_max = static_cast<std::size_t>(config.limits_batch);
+  settings.scheduling.policy = scheduler::find_policy(config.scheduler_policy);
+  for (const auto& [project, pool] : parse_pools(config.scheduler_pools).value())
+    settings.project_scheduling[project].policy = scheduler::find_policy(pool.policy);
+  settings.reserve_after = config.queue_reserve_after;
+  settings.reserve_priority = static_cast<std::int32_t>(config.queue_reserve_priority);
+  settings.reservations_max = static_cast<std::size_t>(config.queue_reservations);
   return settings;
 }
 
@@ -115,9 +122,9 @@ public:
     parts.ready = ready_;
     parts.writer =
         actors::spawn_store_writer(system_, std::move(store.log), writer_settings(config, reader));
-    for (std::int64_t i = 0; i < config.threads_schedulers; ++i)
-      parts.schedulers.push_back(
-          actors::spawn_scheduler(system_, {std::string{config.scheduler_policy}}));
+    parts.schedulers = spawn_schedulers(config.scheduler_policy, config.threads_schedulers);
+    for (const auto& [project, pool] : parse_pools(config.scheduler_pools).value())
+      parts.pools[project] = spawn_schedulers(pool.policy, pool.schedulers);
     cluster_ = actors::spawn_cluster(system_, std::move(parts), std::move(loaded));
     // Writer, schedulers and courier are linked to the cluster: its end is the end of all.
     cluster_->attach_functor([](const caf::error& why) {
@@ -147,6 +154,13 @@ public:
   [[nodiscard]] const std::shared_ptr<actors::link_door>& links() const { return link_door_; }
 
 private:
+  std::vector<actors::scheduler_actor> spawn_schedulers(const std::string& policy,
+                                                        std::int64_t count) {
+    std::vector<actors::scheduler_actor> made;
+    for (std::int64_t i = 0; i < count; ++i)
+      made.push_back(actors::spawn_scheduler(system_, {scheduler::find_policy(policy)}));
+    return made;
+  }
   static actors::store_writer_options writer_settings(const controller_config& config,
                                                       actors::open_store reader) {
     actors::store_writer_options settings;

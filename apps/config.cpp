@@ -14,6 +14,8 @@
 
 #include "apps/config_keys.hpp"
 #include "apps/config_reader.hpp"
+#include "apps/scheduler_pools.hpp"
+#include "scheduler/scheduler.hpp"
 
 namespace berth::apps {
 namespace {
@@ -63,6 +65,13 @@ tl::unexpected<model::failure> wrong(std::string message) {
   return fail(errc::invalid_argument, std::move(message));
 }
 
+result<void> check_policy(const std::string& where, const std::string& name) {
+  if (scheduler::find_policy(name) != nullptr)
+    return {};
+  return wrong(fmt::format("{} is \"{}\", which there is not: must be one of {}", where, name,
+                           fmt::join(scheduler::policy_names(), ", ")));
+}
+
 /// What must hold between the keys.
 result<void> check(const controller_config& c) {
   if (c.listen.empty())
@@ -82,6 +91,14 @@ result<void> check(const controller_config& c) {
                              "hosts.heartbeat_interval ({} ms): one late heartbeat would take a "
                              "host offline",
                              c.hosts_lease.count(), c.hosts_heartbeat_interval.count()));
+  const auto pools = parse_pools(c.scheduler_pools);
+  if (!pools)
+    return tl::unexpected{pools.error()};
+  if (auto known = check_policy("scheduler.policy", c.scheduler_policy); !known)
+    return known;
+  for (const auto& [project, pool] : *pools)
+    if (auto known = check_policy("scheduler.pools: the policy of " + project, pool.policy); !known)
+      return known;
   return {};
 }
 

@@ -38,6 +38,10 @@ struct controller_config {
   std::int64_t limits_batch = 10'000; ///< servers in one create request
 
   std::string scheduler_policy = "best-fit";
+  std::string scheduler_pools; ///< `ml=spread:4,batch=best-fit`; see parse_pools()
+  std::chrono::milliseconds queue_reserve_after{600'000};
+  std::int64_t queue_reserve_priority = 80;
+  std::int64_t queue_reservations = 8;
   std::int64_t threads_io = 1;         ///< network threads
   std::int64_t threads_actors = 2;     ///< of the actor system
   std::int64_t threads_schedulers = 1; ///< replicas that plan

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <map>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -54,7 +56,14 @@ struct cluster_shell {
     bool in_flight = false;
   };
   std::vector<lane> lanes;
-  std::size_t next_lane = 0;
+  /// Lanes that share the requests of a project, or of all others.
+  struct pool {
+    std::size_t first = 0;
+    std::size_t count = 0;
+    std::size_t turns = 0;
+  };
+  pool common;
+  std::map<std::string, pool, std::less<>> pools;
   std::vector<reply> replies;
   wake_ups ticks;
   bool gathering = false; ///< a flush is on its way
@@ -80,8 +89,14 @@ struct cluster_shell {
   void on(control::answer_claim& what);
   void on(control::answer_remember& what) { answer(what.to, std::move(what.what)); }
   void on(control::want_plans& what);
-  void on(control::want_forecast& what) { deal().jobs.emplace_back(std::move(what)); }
-  void on(control::want_explanation& what) { deal().jobs.emplace_back(std::move(what)); }
+  void on(control::want_forecast& what) {
+    auto& turn = deal(what.shape.project);
+    turn.jobs.emplace_back(std::move(what));
+  }
+  void on(control::want_explanation& what) {
+    auto& turn = deal(what.what->request.project);
+    turn.jobs.emplace_back(std::move(what));
+  }
   void on(const control::publish& what) { publish(what.updates); }
   void on(control::welcome_host& what);
   void on(control::tell_host& what);
@@ -93,10 +108,19 @@ struct cluster_shell {
     for (auto& each : lanes)
       each.next.updates.push_back(updates);
   }
-  /// The turn that gets the next piece of work.
-  scheduler_turn& deal() {
-    next_lane = (next_lane + 1) % lanes.size();
-    return lanes[next_lane].next;
+  /// The turn that gets the next piece of work for a project.
+  scheduler_turn& deal(const std::string& project) {
+    const auto own = pools.find(project);
+    auto& from = own != pools.end() ? own->second : common;
+    return lanes[from.first + ++from.turns % from.count].next;
+  }
+  pool open_lanes(const std::vector<scheduler_actor>& schedulers) {
+    const pool made{lanes.size(), schedulers.size(), 0};
+    for (const auto& each : schedulers) {
+      lanes.push_back({each, {}, false});
+      self->link_to(each);
+    }
+    return made;
   }
 };
 
@@ -268,8 +292,10 @@ void cluster_shell::on(control::answer_claim& what) {
 }
 
 void cluster_shell::on(control::want_plans& what) {
-  for (auto& wish : what.wishes)
-    deal().jobs.emplace_back(std::move(wish));
+  for (auto& wish : what.wishes) {
+    auto& turn = deal(wish.request.project);
+    turn.jobs.emplace_back(std::move(wish));
+  }
 }
 
 void cluster_shell::on(control::welcome_host& what) {
@@ -307,10 +333,10 @@ cluster_actor::behavior_type run_cluster(cluster_actor::stateful_pointer<cluster
                                                   shell.parts.dice);
   cargo->loaded.reset();
   shell.courier = spawn_reply_courier(self->system());
-  for (const auto& each : shell.parts.schedulers) {
-    shell.lanes.push_back({each, {}, false});
-    self->link_to(each);
-  }
+  shell.common = shell.open_lanes(shell.parts.schedulers);
+  for (const auto& [project, schedulers] : shell.parts.pools)
+    if (!schedulers.empty())
+      shell.pools.emplace(project, shell.open_lanes(schedulers));
   // A scheduler's replica starts empty.
   shell.publish(std::make_shared<const std::vector<scheduler::inventory_update>>(
       shell.core->state().full_inventory()));

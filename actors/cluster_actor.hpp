@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <caf/fwd.hpp>
@@ -28,7 +30,9 @@ struct cluster_parts {
   std::shared_ptr<std::atomic<bool>> ready;
   store_writer_actor writer;
   std::vector<scheduler_actor> schedulers; ///< at least one; requests are dealt out in turn
-  std::size_t batch_events_max = 4096;     ///< in one append; the rest waits for the next
+  /// Pools of their own, by project: its requests are dealt out among these.
+  std::map<std::string, std::vector<scheduler_actor>, std::less<>> pools;
+  std::size_t batch_events_max = 4096; ///< in one append; the rest waits for the next
   model::duration snapshot_interval = std::chrono::seconds{1};
   /// Between two counts of the capacity, which a scheduler makes.
   model::duration capacity_interval = std::chrono::seconds{5};

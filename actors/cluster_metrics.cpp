@@ -27,9 +27,9 @@ std::string gpus_label(std::int32_t devices) {
   }
 }
 
-bool is_pending(const model::server_record& server) {
-  return server.status == model::server_status::scheduling ||
-         server.status == model::server_status::sched_fail;
+/// Kept after a refusal.
+bool is_refused(const model::server_record& server) {
+  return server.status == model::server_status::sched_fail;
 }
 
 } // namespace
@@ -66,7 +66,8 @@ void cluster_metrics::settled(const control::placement_settled& what) {
     waits_.at(gpus_label(what.devices)).observe(seconds(what.waited));
     return;
   }
-  failures_fit_.increment();
+  if (!what.waits)
+    failures_fit_.increment();
   if (what.reason.empty())
     return;
   auto found = rejections_.find(what.reason);
@@ -174,23 +175,22 @@ void cluster_metrics::add_capacity(metrics::snapshot_builder& builder) const {
 
 void cluster_metrics::note_oldest_pending(metrics::snapshot_builder& builder,
                                           const control::cluster_state& state) {
-  const auto& servers = state.totals().servers;
-  if (servers[static_cast<std::size_t>(model::server_status::scheduling)] +
-          servers[static_cast<std::size_t>(model::server_status::sched_fail)] ==
-      0) {
-    oldest_pending_.reset();
+  if (const auto first = state.waiting().oldest())
+    builder.note_pending(state.find_server(*first)->record.created_at);
+  if (state.totals().servers[static_cast<std::size_t>(model::server_status::sched_fail)] == 0) {
+    oldest_refused_.reset();
     return;
   }
-  // Servers begin to wait when they are created, so the oldest stays the oldest while it waits.
-  const auto* oldest = oldest_pending_ ? state.find_server(*oldest_pending_) : nullptr;
-  if (oldest == nullptr || !is_pending(oldest->record)) {
+  // The oldest stays the oldest while it is kept.
+  const auto* oldest = oldest_refused_ ? state.find_server(*oldest_refused_) : nullptr;
+  if (oldest == nullptr || !is_refused(oldest->record)) {
     state.servers().walk(true, [&](const control::server_entry& entry) {
       oldest = &entry;
-      return !is_pending(entry.record);
+      return !is_refused(entry.record);
     });
   }
-  if (oldest != nullptr && is_pending(oldest->record)) {
-    oldest_pending_ = oldest->record.id;
+  if (oldest != nullptr && is_refused(oldest->record)) {
+    oldest_refused_ = oldest->record.id;
     builder.note_pending(oldest->record.created_at);
   }
 }

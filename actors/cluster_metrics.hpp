@@ -50,7 +50,7 @@ private:
   std::map<std::string, metrics::histogram> waits_;
   capacity_report capacity_; ///< the latest
   std::optional<model::timestamp> looked_at_;
-  std::optional<model::server_id> oldest_pending_; ///< as of the last look
+  std::optional<model::server_id> oldest_refused_; ///< as of the last look
 };
 
 } // namespace berth::actors

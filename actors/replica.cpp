@@ -29,7 +29,8 @@ void replica::run_job(const control::plan_wish& wish, turn_done& done) {
   auto decision = wish.explain ? explain(request) : scheduler::plan(world_, request, how_);
   if (const auto* where = std::get_if<model::placement>(&decision))
     world_.apply(scheduler::server_allocated{request.server, where->host, request.amount,
-                                             where->devices, request.anti_affinity_group});
+                                             where->devices, request.anti_affinity_group,
+                                             request.ends_at});
   done.plans.plans.push_back({wish.id, std::move(decision)});
 }
 

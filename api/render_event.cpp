@@ -108,6 +108,41 @@ public:
     out_.field("obeyed", e.obeyed);
     out_.field_unless_empty("evidence", e.evidence);
   }
+  void operator()(const model::server_placed& e) {
+    out_.field("server_id", e.server);
+    out_.field("host_id", e.host);
+    out_.key("devices");
+    out_.begin_array();
+    for (const auto& each : e.attachments) {
+      out_.begin_object();
+      out_.field("id", each.device);
+      out_.field("dev_type", to_string(each.type));
+      out_.field("epoch", each.epoch);
+      out_.end_object();
+    }
+    out_.end_array();
+    if (e.ends_at) {
+      out_.field("expected_end", *e.ends_at);
+    }
+  }
+  void operator()(const model::server_wait_ended& e) {
+    out_.field("server_id", e.server);
+    out_.field("status", to_string(model::server_status::sched_fail));
+    out_.field_unless_empty("reason", e.reason);
+    if (e.why) {
+      out_.key("why_refused");
+      render(out_, *e.why);
+    }
+  }
+  void operator()(const model::server_reserved& e) {
+    out_.field("server_id", e.server);
+    if (e.where) {
+      out_.field("reserved_host_id", e.where->host);
+      if (e.where->starts_at) {
+        out_.field("promised_start", *e.where->starts_at);
+      }
+    }
+  }
   void operator()(const model::device_removed& e) { out_.field("device_id", e.device); }
   /// Without the key and the answer: they belong to the client that sent them.
   void operator()(const model::request_answered& e) { out_.field("status", e.http_status); }

@@ -143,8 +143,32 @@ void render_verdict(json_writer& out, const model::host_verdict& verdict) {
   out.end_object();
 }
 
+/// Where a waiting server stands.
+struct queue_place {
+  std::int64_t position = 0; ///< 0 = not known
+  std::string_view reserved_host_name;
+};
+
+void render_waiting(json_writer& out, const model::server_record& server, queue_place place) {
+  if (!model::is_waiting(server)) {
+    return;
+  }
+  if (place.position > 0) {
+    out.field("queue_position", place.position);
+  }
+  out.field("waits_until", model::wait_deadline(server));
+  if (server.reserved) {
+    out.field("reserved_host_id", server.reserved->host);
+    out.field_unless_empty("reserved_host", place.reserved_host_name);
+    if (server.reserved->starts_at) {
+      out.field("promised_start", *server.reserved->starts_at);
+    }
+  }
+}
+
 /// Everything but the devices, up to and without the closing bracket.
-void render_head(json_writer& out, const model::server_record& server, std::string_view host_name) {
+void render_head(json_writer& out, const model::server_record& server, std::string_view host_name,
+                 queue_place place) {
   out.field("id", server.id);
   out.field("name", server.spec->name);
   out.field("status", to_string(server.status));
@@ -155,6 +179,10 @@ void render_head(json_writer& out, const model::server_record& server, std::stri
     out.field("host_id", *server.host);
     out.field_unless_empty("host", host_name);
   }
+  if (server.ends_at) {
+    out.field("expected_end", *server.ends_at);
+  }
+  render_waiting(out, server, place);
   out.field("deleting", server.deleting);
   out.field("created_at", server.created_at);
   out.field("updated_at", server.updated_at);
@@ -239,7 +267,7 @@ void render(json_writer& out, const model::refusal& why) {
 
 void render(json_writer& out, const model::server_record& server) {
   out.begin_object();
-  render_head(out, server, {});
+  render_head(out, server, {}, {});
   out.key("devices");
   out.begin_array();
   for (const auto& attached : server.attachments) {
@@ -254,7 +282,7 @@ void render(json_writer& out, const model::server_record& server) {
 
 void render(json_writer& out, const model::server_row& row) {
   out.begin_object();
-  render_head(out, row.server, row.host_name);
+  render_head(out, row.server, row.host_name, {row.queue_position, row.reserved_host_name});
   out.key("devices");
   out.begin_array();
   for (const auto& device : row.devices) {

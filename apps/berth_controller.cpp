@@ -25,7 +25,7 @@
 #include "apps/capacity_shapes.hpp"
 #include "apps/config.hpp"
 #include "apps/process.hpp"
-#include "model/text.hpp"
+#include "apps/scheduler_pools.hpp"
 #include "net/http_server.hpp"
 #include "store/memory_store.hpp"
 #include "store/sqlite_store.hpp"
@@ -92,20 +92,15 @@ control::cluster_config cluster_settings(const controller_config& config) {
   settings.version = version();
   settings.heartbeat_interval = config.hosts_heartbeat_interval;
   settings.lease = config.hosts_lease;
-  settings.policy = config.scheduler_policy;
   settings.keep_reasons = config.scheduler_keep_reasons;
   settings.specs_per_command_max = static_cast<std::size_t>(config.limits_batch);
+  settings.scheduling.policy = scheduler::find_policy(config.scheduler_policy);
+  for (const auto& [project, pool] : parse_pools(config.scheduler_pools).value())
+    settings.project_scheduling[project].policy = scheduler::find_policy(pool.policy);
+  settings.reserve_after = config.queue_reserve_after;
+  settings.reserve_priority = static_cast<std::int32_t>(config.queue_reserve_priority);
+  settings.reservations_max = static_cast<std::size_t>(config.queue_reservations);
   return settings;
-}
-
-std::string unknown_policy(const std::string& name) {
-  std::vector<std::string> known;
-  for (const auto each : scheduler::policy_names())
-    known.emplace_back(each);
-  const auto nearest = model::nearest_name(name, std::span<const std::string>{known});
-  return fmt::format("scheduler.policy: there is no '{}'{}: choose one of {}", name,
-                     nearest ? fmt::format(", did you mean '{}'", *nearest) : std::string{},
-                     fmt::join(known, ", "));
 }
 
 /// Of a configuration that was checked.
@@ -142,9 +137,10 @@ public:
     parts.ready = ready_;
     parts.writer =
         actors::spawn_store_writer(system_, std::move(store.log), writer_settings(config, reader));
-    for (std::int64_t i = 0; i < config.threads_schedulers; ++i)
-      parts.schedulers.push_back(actors::spawn_scheduler(
-          system_, {scheduler::find_policy(config.scheduler_policy)}, capacity_shapes(config)));
+    parts.schedulers = spawn_schedulers(config.scheduler_policy, config.threads_schedulers,
+                                        capacity_shapes(config));
+    for (const auto& [project, pool] : parse_pools(config.scheduler_pools).value())
+      parts.pools[project] = spawn_schedulers(pool.policy, pool.schedulers);
     cluster_ = actors::spawn_cluster(system_, std::move(parts), std::move(loaded));
     // Writer, schedulers and courier are linked to the cluster: its end is the end of all.
     cluster_->attach_functor([](const caf::error& why) {
@@ -174,6 +170,14 @@ public:
   [[nodiscard]] const std::shared_ptr<actors::link_door>& links() const { return link_door_; }
 
 private:
+  std::vector<actors::scheduler_actor>
+  spawn_schedulers(const std::string& policy, std::int64_t count,
+                   const std::vector<actors::capacity_shape>& counted = {}) {
+    std::vector<actors::scheduler_actor> made;
+    for (std::int64_t i = 0; i < count; ++i)
+      made.push_back(actors::spawn_scheduler(system_, {scheduler::find_policy(policy)}, counted));
+    return made;
+  }
   static actors::store_writer_options writer_settings(const controller_config& config,
                                                       actors::open_store reader) {
     actors::store_writer_options settings;
@@ -233,8 +237,6 @@ started<api::service_options> service_settings(const controller_config& config) 
   const auto where = net::parse_host_port(config.listen);
   if (!where)
     return refuse(exit_code::usage, "listen: " + where.error().message);
-  if (scheduler::find_policy(config.scheduler_policy) == nullptr)
-    return refuse(exit_code::usage, unknown_policy(config.scheduler_policy));
   api::service_options options;
   options.http.address = where->host;
   options.http.port = where->port;

@@ -108,6 +108,25 @@ void log_fold::on(const model::server_removed& event) {
   }
 }
 
+void log_fold::on(const model::server_placed& event) {
+  const auto server = servers_.find(event.server);
+  if (server == servers_.end()) {
+    blame("places server " + to_string(event.server) + ", which does not exist");
+    return;
+  }
+  auto& fact = server->second;
+  if (fact.host) {
+    blame("places server " + to_string(event.server) + " on host " + to_string(event.host) +
+          ", but it is on host " + to_string(*fact.host));
+  }
+  fact.host = event.host;
+  for (const auto& attached : event.attachments) {
+    fact.devices.push_back(attached.device);
+    give(event.server, attached.device);
+  }
+  std::sort(fact.devices.begin(), fact.devices.end());
+}
+
 void log_fold::on(const model::device_attached& event) {
   const auto server = servers_.find(event.server);
   if (server == servers_.end()) {

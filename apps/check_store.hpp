@@ -35,6 +35,7 @@ private:
   void on(const model::server_created& event);
   void on(const model::server_delete_requested& event);
   void on(const model::server_removed& event);
+  void on(const model::server_placed& event);
   void on(const model::device_attached& event);
   void on(const model::device_detached& event);
   void on(const model::device_removed& event);

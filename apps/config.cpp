@@ -7,14 +7,19 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "apps/capacity_shapes.hpp"
 #include "apps/config_keys.hpp"
 #include "apps/config_reader.hpp"
+#include "apps/scheduler_pools.hpp"
+#include "model/text.hpp"
+#include "scheduler/scheduler.hpp"
 
 namespace berth::apps {
 namespace {
@@ -70,6 +75,17 @@ result<void> check_shapes(const controller_config& c) {
   return {};
 }
 
+result<void> check_policy(const std::string& where, const std::string& name) {
+  if (scheduler::find_policy(name) != nullptr)
+    return {};
+  const auto names = scheduler::policy_names();
+  const std::vector<std::string> known{names.begin(), names.end()};
+  const auto nearest = model::nearest_name(name, std::span<const std::string>{known});
+  return wrong(fmt::format("{} is \"{}\", which there is not{}: must be one of {}", where, name,
+                           nearest ? fmt::format(" (did you mean {}?)", *nearest) : std::string{},
+                           fmt::join(known, ", ")));
+}
+
 /// What must hold between the keys.
 result<void> check(const controller_config& c) {
   if (c.listen.empty())
@@ -89,6 +105,14 @@ result<void> check(const controller_config& c) {
                              "hosts.heartbeat_interval ({} ms): one late heartbeat would take a "
                              "host offline",
                              c.hosts_lease.count(), c.hosts_heartbeat_interval.count()));
+  const auto pools = parse_pools(c.scheduler_pools);
+  if (!pools)
+    return tl::unexpected{pools.error()};
+  if (auto known = check_policy("scheduler.policy", c.scheduler_policy); !known)
+    return known;
+  for (const auto& [project, pool] : *pools)
+    if (auto known = check_policy("scheduler.pools: the policy of " + project, pool.policy); !known)
+      return known;
   return check_shapes(c);
 }
 

@@ -91,6 +91,15 @@ std::vector<config_key<controller_config>> make_controller_keys() {
        "Servers of which the metrics count how many more fit, such as 4xH100, 8xH100:fabric (all "
        "on "
        "one numa, pcie_switch or fabric). Unset: 1, 2, 4 and 8 of every GPU model there is"},
+      {"scheduler.pools", &c::scheduler_pools, text(),
+       "Schedulers of their own for some projects, PROJECT=POLICY:COUNT between commas, such as "
+       "ml=best-fit:4,batch=best-fit:1"},
+      {"queue.reserve_after", &c::queue_reserve_after, duration(milliseconds{0}, hours{24 * 365}),
+       "A server that waits for so long may have a host kept for it"},
+      {"queue.reserve_priority", &c::queue_reserve_priority, count(0, 101),
+       "From this priority on it may at once; 101: never"},
+      {"queue.reservations", &c::queue_reservations, count(0, 1000),
+       "Hosts that are kept for waiting servers at a time; 0: none"},
       {"threads.io", &c::threads_io, count(1, 256), "Threads for the network"},
       {"threads.actors", &c::threads_actors, count(1, 256), "Threads for the actors"},
       {"threads.schedulers", &c::threads_schedulers, count(1, 64),

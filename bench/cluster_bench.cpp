@@ -173,4 +173,57 @@ void replay(benchmark::State& state) {
 }
 BENCHMARK(replay)->Arg(20'000);
 
+/// One device comes free while so many servers wait, none of whom fits there: what the queue costs.
+/// They ask for two to eight devices, each with one of 1,000 amounts: seven shapes, 7,000 flavours.
+void freed_device_beside_waiting(benchmark::State& state) {
+  control::cluster_state loaded;
+  const auto host = make_host(0);
+  model::timestamp now{std::chrono::hours{480'000}};
+  loaded.replay({1, now, model::host_inventoried{host, {host.id.value}}});
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    model::server_record server;
+    server.id = {model::uuid::from_random(static_cast<std::uint64_t>(i), 1)};
+    server.spec.name = "waiting-" + std::to_string(i);
+    server.spec.vcpus = 1 + i % 1000;
+    server.spec.wait_for_capacity = std::chrono::hours{24};
+    server.spec.devices = {{std::nullopt, static_cast<std::int32_t>(2 + i % 7), {{}}}};
+    server.status = model::server_status::scheduling;
+    server.created_at = now;
+    loaded.replay({loaded.last_sequence() + 1, now, model::server_created{std::move(server)}});
+  }
+  control::cluster machine{{}, std::move(loaded), model::random{7}};
+  const auto commit = [&](control::outcome done) {
+    if (!done.events.empty()) {
+      benchmark::DoNotOptimize(
+          machine.step(now, control::commit_done{done.events.back().sequence}));
+    }
+  };
+  commit(machine.start(now));
+  const control::link_id link{1};
+  commit(machine.step(now, control::link_opened{link, {host.id.value}, host}));
+  std::uint64_t reports = 0;
+  const auto report = [&](model::device_state first) {
+    model::observed_state seen;
+    seen.report = ++reports;
+    seen.full = true;
+    for (const auto& device : host.devices) {
+      const bool is_first = device.id == host.devices.front().id;
+      seen.devices.push_back(
+          {device.id, is_first ? first : model::device_state::resetting, "", 0, ""});
+    }
+    return control::host_said{link, std::move(seen)};
+  };
+  commit(machine.step(now, report(model::device_state::resetting)));
+  for (auto _ : state) {
+    commit(machine.step(now, report(model::device_state::free)));
+    commit(machine.step(now, report(model::device_state::resetting)));
+  }
+  state.counters["waiting"] = static_cast<double>(machine.state().waiting().size());
+}
+BENCHMARK(freed_device_beside_waiting)
+    ->Arg(0)
+    ->Arg(1000)
+    ->Arg(100'000)
+    ->Unit(benchmark::kMicrosecond);
+
 } // namespace

@@ -48,11 +48,20 @@ result<void> list(session& s, const arguments& given) {
   auto answer = s.api().get(where);
   if (!answer)
     return tl::unexpected{answer.error()};
+  bool any_waits = false;
   if (s.format() != output_format::as_json && answer->contains("items"))
     for (auto& server : (*answer)["items"])
-      if (server.is_object())
+      if (server.is_object()) {
         server["devices"] = devices_text(at(server, "devices"));
-  s.print(render_list(*answer, view_of(given, plain_columns, detail_columns), s.format()));
+        any_waits = any_waits || server.contains("queue_position");
+      }
+  auto columns = plain_columns;
+  if (any_waits) { // where they stand, and for what they wait
+    columns.insert(columns.end(), {"queue_position", "waits_until"});
+    if (!given.has("details")) // which has it anyway
+      columns.emplace_back("status_reason");
+  }
+  s.print(render_list(*answer, view_of(given, columns, detail_columns), s.format()));
   return {};
 }
 

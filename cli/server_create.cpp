@@ -217,9 +217,14 @@ result<void> create(session& s, const arguments& given) {
   auto items =
       *count > 1 ? items_of(*answer) : std::vector<batch_item>{{text_of(*answer, "id"), *answer}};
   std::vector<fault> refused;
-  for (const auto& item : items)
+  for (const auto& item : items) {
     if (item.answer && text_of(*item.answer, "status").ends_with("_fail"))
       refused.push_back(refused_server(*item.answer));
+    if (item.answer && item.answer->contains("waits_until"))
+      s.note(fmt::format("server {} waits for capacity until {}: {}", text_of(*item.answer, "name"),
+                         text_of(*item.answer, "waits_until"),
+                         text_of(*item.answer, "status_reason")));
+  }
   result<void> ended;
   if (given.has("wait"))
     ended = follow_servers(s, items, given.has("auto-start") ? "running" : "ready", *deadline);

@@ -57,6 +57,8 @@ static bool is_awaited(const effect& what) {
 }
 
 outcome cluster::machine::finish() {
+  serve_queue();
+  keep_reservations();
   send_due_states();
   if (!leading || probing || std::ranges::any_of(waiting, is_awaited)) {
     awaited = state.last_sequence();
@@ -148,6 +150,10 @@ void cluster::machine::on(commit_failed& failed) {
   if (!store_failure) {
     tell_note(note_kind::store_lost, "store", failed.why.message);
   }
+  offer_everywhere();
+  searching.reset();
+  reviewed.clear();
+  reservations_due = now;
   store_failure = failed.why;
   probing = false;
   probe_at = now + config.store_retry;
@@ -188,6 +194,8 @@ void cluster::machine::on(tick&) {
   expire_plans();
   if (!store_failure) {
     expire_leases();
+    end_waits();
+    search_on();
   }
   probe_store();
 }
@@ -216,6 +224,20 @@ std::optional<model::timestamp> cluster::machine::next_tick() const {
   if (!lease_ends.empty()) {
     consider(lease_ends.begin()->first);
   }
+  if (queue_has_work() || searching) {
+    consider(now);
+  }
+  if (reservations_due && !state.waiting().empty()) {
+    consider(*reservations_due);
+  }
+  if (giving_up.size() < config.explanations_max) {
+    for (const auto& [deadline, server] : state.waiting().deadlines()) {
+      if (giving_up.count(server) == 0) {
+        consider(deadline);
+        break;
+      }
+    }
+  }
   if (!desired_due.empty()) {
     consider(desired_due.begin()->first);
   }
@@ -230,7 +252,7 @@ cluster::~cluster() = default;
 
 outcome cluster::start(model::timestamp now) {
   auto& m = *machine_;
-  m.now = now;
+  m.now = m.began = now;
   m.record(model::controller_started{m.state.leader() + 1, m.config.version});
   m.state.build_inventory();
   m.updates = m.state.full_inventory();
@@ -281,7 +303,7 @@ std::optional<model::timestamp> cluster::inventory_at(model::host_id host) const
 }
 
 std::size_t cluster::creations_in_flight() const {
-  return machine_->plannings.size();
+  return machine_->plannings.size() - machine_->giving_up.size(); // those are servers already
 }
 
 std::optional<model::timestamp> cluster::oldest_creation() const {

@@ -16,6 +16,7 @@
 #include "control/cluster_messages.hpp"
 #include "control/cluster_state.hpp"
 #include "model/random.hpp"
+#include "scheduler/scheduler.hpp"
 
 namespace berth::control {
 
@@ -31,7 +32,6 @@ struct cluster_config {
   std::size_t explanations_max = 64; ///< asked of the scheduler at a time
   /// A server that is created alone keeps why it was placed where it is.
   bool keep_reasons = true;
-  std::string policy = "best-fit";  ///< of the schedulers; kept with that reason
   std::size_t claims_max = 100'000; ///< idempotency keys being worked on
   model::duration claim_timeout = std::chrono::minutes{10};
   model::duration store_retry = std::chrono::seconds{1};   ///< between probes of a failed store
@@ -41,6 +41,18 @@ struct cluster_config {
   /// Least time between two desired states to one host, per server on it: building and sending the
   /// whole state costs in proportion.
   model::duration desired_spacing_per_server = std::chrono::microseconds{500};
+  /// How waiting servers are planned; those of the projects named, in their own way.
+  scheduler::options scheduling;
+  std::map<std::string, scheduler::options, std::less<>> project_scheduling;
+  /// After waiting so long a server may have a host kept for it (docs/queue.md)...
+  model::duration reserve_after = std::chrono::minutes{10};
+  std::int32_t reserve_priority = 80; ///< ...at once from this priority on
+  std::size_t reservations_max = 8;   ///< hosts that are kept at a time
+  /// A host that is kept for longer than was promised, or for so long without a promise, is chosen
+  /// anew.
+  model::duration reserve_again = std::chrono::minutes{10};
+  /// Between two searches for a host when the last found none.
+  model::duration search_spacing = std::chrono::seconds{10};
 };
 
 /// What one step gives.

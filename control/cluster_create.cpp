@@ -110,7 +110,8 @@ model::result<void> cluster::machine::admit_devices(const model::server_spec& sp
                 {{"device", to_string(first->info.id)}, {"host", to_string(first->host)}});
   }
   for (const auto* device : named) {
-    if (auto is_free = check_free(*device, state); !is_free) {
+    auto is_free = check_free(*device, state);
+    if (!is_free && !spec.wait_for_capacity) {
       return is_free;
     }
     if (device->type == model::dev_type::gpu_vga && spec.os == "windows" &&
@@ -130,6 +131,15 @@ model::result<void> cluster::machine::admit_devices(const model::server_spec& sp
 void cluster::machine::ask(open_planning what) {
   const auto id = ++last_plan;
   explaining += what->explain ? 1U : 0U;
+  what->frees_before = frees_so_far;
+  what->request.now = now;
+  if (what->spec.lifetime) {
+    what->request.ends_at = now + *what->spec.lifetime;
+  }
+  what->request.avoid_hosts = hosts_to_avoid(what->request);
+  std::erase_if(what->request.avoid_hosts, [&](model::host_id host) {
+    return std::ranges::binary_search(what->beside, host);
+  });
   wishes.push_back({plan_id{id}, what->request, what->attempt, what->explain});
   plan_deadlines.emplace_back(now + config.plan_timeout, id);
   plannings.emplace(id, std::move(what));
@@ -167,7 +177,9 @@ void cluster::machine::fail_creations(const model::failure& why) {
   std::map<std::uint64_t, creation*> open; // by ticket: answered in one order
   std::vector<std::pair<std::uint64_t, model::server_id>> plans;
   for (auto& [id, asked] : plannings) {
-    open.emplace(static_cast<std::uint64_t>(asked->of->from), asked->of.get());
+    if (asked->of) {
+      open.emplace(static_cast<std::uint64_t>(asked->of->from), asked->of.get());
+    }
     plans.emplace_back(id, asked->server);
   }
   for (const auto& [from, unfinished] : open) {
@@ -179,6 +191,7 @@ void cluster::machine::fail_creations(const model::failure& why) {
   }
   plannings.clear();
   plan_deadlines.clear();
+  giving_up.clear();
   names_in_flight.clear();
   wishes.clear();
   explaining = 0;
@@ -187,6 +200,7 @@ void cluster::machine::fail_creations(const model::failure& why) {
 // --- Taking answers
 
 void cluster::machine::on(plans_made& made) {
+  serve_queue(); // what came free in this very step is the queue's first
   // Room for an event and a note per plan, and for the answers: a batch does not move what it has.
   make_room(out.events, made.plans.size());
   make_room(waiting, 2 * made.plans.size());
@@ -215,6 +229,9 @@ void cluster::machine::on(plans_made& made) {
 }
 
 void cluster::machine::take_plan(open_planning what, model::result<model::decision> decision) {
+  if (!what->of) {
+    return take_last_try(std::move(what), std::move(decision));
+  }
   if (!decision) {
     if (what->attempt >= config.plan_attempts_max) {
       settle(*what, fail(errc::busy, "no scheduler answered in " + std::to_string(what->attempt) +
@@ -228,7 +245,7 @@ void cluster::machine::take_plan(open_planning what, model::result<model::decisi
     return refuse(std::move(what), std::move(*why));
   }
   const auto& where = std::get<model::placement>(*decision);
-  if (const auto broken = referee(*what, where)) {
+  if (const auto broken = referee(what->request, where)) {
     tell_note(note_kind::placement_conflict, what->spec.name, broken->miss.text);
     revoke(what->server, where);
     return ask_again(std::move(what), *broken);
@@ -236,8 +253,8 @@ void cluster::machine::take_plan(open_planning what, model::result<model::decisi
   place(std::move(what), where);
 }
 
-std::optional<model::rule_verdict> cluster::machine::referee(const planning& what,
-                                                             const model::placement& where) const {
+std::optional<model::rule_verdict>
+cluster::machine::referee(const model::placement_request& request, const model::placement& where) {
   const auto* host = state.find_host(where.host);
   const auto broken = [&](std::string rule, std::string text) {
     model::rule_verdict verdict;
@@ -261,7 +278,13 @@ std::optional<model::rule_verdict> cluster::machine::referee(const planning& wha
       return broken("devices", "device " + to_string(id) + " is not free any more");
     }
   }
-  return scheduler::check(state.inventory(), what.request, where);
+  if (auto verdict = scheduler::check(state.inventory(), request, where)) {
+    return verdict;
+  }
+  if (!leaves_room(request, where)) {
+    return broken("reserved_host", name_of(host->record) + " is kept for a server that waits");
+  }
+  return std::nullopt;
 }
 
 void cluster::machine::ask_again(open_planning what, const model::rule_verdict& broken) {
@@ -273,6 +296,7 @@ void cluster::machine::ask_again(open_planning what, const model::rule_verdict& 
     return refuse(std::move(what), {1, {broken}, {}});
   }
   ++what->attempt;
+  what->beside.clear();
   ask(std::move(what));
 }
 
@@ -283,7 +307,8 @@ void cluster::machine::revoke(model::server_id server, const model::placement& w
                                       *entry->record.host,
                                       amount_of(entry->record.spec),
                                       {},
-                                      entry->record.spec->anti_affinity_group};
+                                      entry->record.spec->anti_affinity_group,
+                                      entry->record.ends_at};
     for (const auto& held_device : entry->record.attachments) {
       truth.devices.push_back(held_device.device);
     }
@@ -296,18 +321,52 @@ void cluster::machine::revoke(model::server_id server, const model::placement& w
       updates.emplace_back(scheduler::device_changed{*device});
     }
   }
+  free_up(where.host); // a scheduler counted on it, and may have refused others for it
 }
 
 // --- Deciding
 
-model::placement_reason cluster::machine::reason_of(const model::placement& where) const {
-  model::placement_reason why{config.policy, {}, where.next};
+model::placement_reason cluster::machine::reason_of(const std::string& project,
+                                                    const model::placement& where) const {
+  model::placement_reason why{
+      std::string{scheduler::name_of(*policy_of(project).policy)}, {}, where.next};
   for (const auto& part : where.scores) {
     if (part.points > 0) {
       why.scores.push_back({part.rule, part.points, {}});
     }
   }
   return why;
+}
+
+/// The devices of a plan that the referee has let pass, at their new epochs.
+std::vector<model::attachment>
+cluster::machine::attachments_for(const model::placement& where) const {
+  std::vector<model::attachment> attachments;
+  attachments.reserve(where.devices.size());
+  for (const auto& id : where.devices) {
+    const auto& device = *state.find_device(id);
+    attachments.push_back({id, next_epoch(device), device.type});
+  }
+  return attachments;
+}
+
+std::optional<model::failure> cluster::machine::vga_misfit(const model::server_spec& spec,
+                                                           const model::placement& where) const {
+  if (spec.os != "windows" || spec.boot == model::firmware::uefi) {
+    return std::nullopt;
+  }
+  for (const auto& id : where.devices) {
+    const auto& device = *state.find_device(id);
+    if (device.type == model::dev_type::gpu_vga) {
+      return model::failure{
+          errc::invalid_argument,
+          "the server would get " + name_of(device, state) +
+              " of type GPU-VGA, which a windows server takes only with uefi firmware: set the "
+              "firmware to uefi, or ask for GPU-HPC",
+          {}};
+    }
+  }
+  return std::nullopt;
 }
 
 void cluster::machine::place(open_planning what, const model::placement& where) {
@@ -318,21 +377,16 @@ void cluster::machine::place(open_planning what, const model::placement& where) 
   server.host = where.host;
   server.created_at = now;
   server.updated_at = now;
-  server.attachments.reserve(where.devices.size());
-  for (const auto& id : where.devices) {
-    const auto& device = *state.find_device(id); // the referee has seen it
-    if (device.type == model::dev_type::gpu_vga && what->spec.os == "windows" &&
-        what->spec.boot != model::firmware::uefi) {
-      revoke(what->server, where);
-      return settle(*what, fail(errc::invalid_argument,
-                                "the server would get " + name_of(device, state) +
-                                    " of type GPU-VGA, which a windows server takes only with uefi "
-                                    "firmware: set the firmware to uefi, or ask for GPU-HPC"));
-    }
-    server.attachments.push_back({id, next_epoch(device), device.type});
+  if (auto misfit = vga_misfit(what->spec, where)) {
+    revoke(what->server, where);
+    return settle(*what, tl::unexpected{std::move(*misfit)});
+  }
+  server.attachments = attachments_for(where);
+  if (what->spec.lifetime) {
+    server.ends_at = now + *what->spec.lifetime;
   }
   if (!where.scores.empty()) {
-    server.why_placed = reason_of(where);
+    server.why_placed = reason_of(what->spec.project, where);
   }
   server.spec = std::move(what->spec);
   what->spec.name = server.spec->name; // settle() gives the name back
@@ -351,9 +405,17 @@ void cluster::machine::refuse(open_planning what, model::refusal why) {
   if (auto admitted = admit_models(what->spec); !admitted) {
     return settle(*what, tl::unexpected{std::move(admitted.error())});
   }
+  if (look_beside(*what)) {
+    ++what->attempt;
+    return ask(std::move(what));
+  }
   if (!what->explain && !what->spec.devices.empty() && explaining < config.explanations_max) {
     what->explain = true;
     return ask(std::move(what));
+  }
+  if (what->spec.wait_for_capacity) {
+    let_wait(*what, std::move(why));
+    return settle(*what, state.find_server(what->server)->record);
   }
   const auto devices = static_cast<std::int32_t>(what->spec.devices.size());
   when_durable(placement_settled{devices, what->attempt, false,
@@ -372,6 +434,16 @@ void cluster::machine::refuse(open_planning what, model::refusal why) {
   server.updated_at = now;
   record(model::server_created{std::move(server)});
   settle(*what, state.find_server(what->server)->record);
+}
+
+/// A request that fits nowhere may fit beside the server that a host is kept for. True: ask again.
+bool cluster::machine::look_beside(planning& what) {
+  if (what.looked_beside || what.request.avoid_hosts.empty()) {
+    return false;
+  }
+  what.looked_beside = true;
+  what.beside = hosts_beside(what.request, what.request.avoid_hosts);
+  return !what.beside.empty();
 }
 
 /// Asked only when a request fits nowhere: a model that no host has ever shown is a mistake in it.

@@ -45,8 +45,9 @@ void cluster::machine::run(ticket from, model::forecast_servers& command) {
   if (auto admitted = admit_thought(command.spec); !admitted) {
     return answer(from, tl::unexpected{std::move(admitted.error())});
   }
-  emit(want_forecast{await_thought(from), to_placement_request({}, command.spec, now),
-                     command.count});
+  auto shape = to_placement_request({}, command.spec, now);
+  shape.avoid_hosts = hosts_to_avoid(shape);
+  emit(want_forecast{await_thought(from), std::move(shape), command.count});
 }
 
 void cluster::machine::on(forecast_made& made) {
@@ -80,9 +81,10 @@ void cluster::machine::run(ticket from, model::explain_placement& command) {
     return answer(from, tl::unexpected{std::move(admitted.error())});
   }
   const auto id = await_thought(from);
-  emit(want_explanation{
-      std::make_shared<const want_explanation::question>(want_explanation::question{
-          id, to_placement_request({}, command.spec, now), std::move(hosts)})});
+  auto request = to_placement_request({}, command.spec, now);
+  request.avoid_hosts = hosts_to_avoid(request);
+  emit(want_explanation{std::make_shared<const want_explanation::question>(
+      want_explanation::question{id, std::move(request), std::move(hosts)})});
 }
 
 void cluster::machine::on(explanation_made& made) {

@@ -13,9 +13,21 @@
 #include <vector>
 
 #include "control/cluster.hpp"
+#include "control/host_outlook.hpp"
 #include "control/wording.hpp"
 
 namespace berth::control {
+
+/// A flavour of waiting servers, in a heap by its next in line; or one server alone, because a host
+/// is kept for it. `hosts`: the only ones that can have become possible; empty = any.
+struct cluster_queue_line {
+  queue_key head;
+  model::server_id server;
+  std::string shape;
+  waiting_queue::flavour_key flavour;
+  std::vector<model::host_id> hosts;
+  bool alone = false;
+};
 
 /// The inside of the cluster machine. Its handlers are split by topic over cluster_*.cpp; every
 /// change of the truth goes through record(), every success through answer_when_durable().
@@ -57,14 +69,17 @@ struct cluster::machine {
     std::size_t remaining = 0;
   };
   struct planning {
-    std::shared_ptr<creation> of;
-    std::size_t index = 0; ///< in `of->results`
+    std::shared_ptr<creation> of; ///< null: the last try of a server that waited
+    std::size_t index = 0;        ///< in `of->results`
     model::server_id server;
     model::server_spec spec;
-    model::shared_value<model::placement_request> request;
+    model::placement_request request;
     std::int32_t attempt = 1;
     bool explain = false;
     model::timestamp since{};
+    std::uint64_t frees_before = 0;     ///< `frees_so_far` when it was asked
+    bool looked_beside = false;         ///< hosts kept for others were looked at, too
+    std::vector<model::host_id> beside; ///< on these of them it would be in nobody's way
   };
   using open_planning = std::unique_ptr<planning>; ///< handed from step to step of its way
   std::uint64_t last_plan = 0;
@@ -78,6 +93,29 @@ struct cluster::machine {
     model::timestamp deadline{};
   };
   std::map<std::uint64_t, forecasting> forecasts;
+
+  // --- Servers that wait: what is known beyond the state's queue. Gone with the process.
+  std::set<model::host_id> freed;       ///< something may have come free there; not offered yet
+  bool everywhere = false;              ///< the whole queue is being tried on all hosts
+  bool everywhere_again = false;        ///< and once more after that
+  std::optional<queue_key> tried_up_to; ///< of such a pass, when one step is not enough
+  std::uint64_t frees_so_far = 0;
+  std::deque<std::pair<std::uint64_t, model::host_id>> lately_freed; ///< with their numbers
+  std::set<model::server_id> giving_up; ///< their last try is being planned
+  struct host_search {
+    model::server_id server;
+    model::sequence_number after = 0; ///< hosts up to this one were looked at
+    std::optional<outlook> best;
+    model::host_id host; ///< that has it
+  };
+  std::optional<host_search> searching;
+  std::optional<model::timestamp> reservations_due; ///< when to look for a server that may have one
+  std::uint64_t queue_seen = 0;                     ///< its version at the last look
+  model::timestamp no_search_before{};
+  std::map<model::server_id, model::timestamp> reviewed; ///< kept hosts that were chosen anew
+  model::timestamp began{};                              ///< of this life
+  std::set<waiting_queue::kind> hopeless;   ///< no host can be kept for these, as things are
+  std::map<std::string, bool> exact_models; ///< names asked for: some device has it exactly
 
   // --- Idempotency keys being worked on
   struct claim {
@@ -118,11 +156,22 @@ struct cluster::machine {
   void take(input& what);
   [[nodiscard]] outcome finish();
   template <class Event> void record(Event what) {
+    const auto freed_host = frees(what); // while it can still be looked up
+    const auto kept_hosts = state.waiting().reserved().size();
     auto& next = out.events.emplace_back();
     next.sequence = state.last_sequence() + 1;
     next.at = now;
     next.what = std::move(what);
     state.apply(next, cluster_state::durability::pending, updates);
+    if (freed_host) {
+      free_up(*freed_host);
+    }
+    if constexpr (changes_hosts<Event>) {
+      hosts_changed();
+    }
+    if (state.waiting().reserved().size() < kept_hosts) {
+      hopeless.clear(); // that host may do for another
+    }
   }
   void emit(effect what) { out.effects.push_back(std::move(what)); }
   void when_durable(effect what) { waiting.push_back(std::move(what)); }
@@ -157,14 +206,19 @@ struct cluster::machine {
   void refuse(open_planning what, model::refusal why);
   void ask_again(open_planning what, const model::rule_verdict& broken);
   void settle(planning& what, model::result<model::server_record> how);
-  [[nodiscard]] std::optional<model::rule_verdict> referee(const planning& what,
-                                                           const model::placement& where) const;
+  [[nodiscard]] std::optional<model::rule_verdict> referee(const model::placement_request& request,
+                                                           const model::placement& where);
+  [[nodiscard]] std::vector<model::attachment> attachments_for(const model::placement& where) const;
+  [[nodiscard]] std::optional<model::failure> vga_misfit(const model::server_spec& spec,
+                                                         const model::placement& where) const;
+  [[nodiscard]] bool look_beside(planning& what);
   void revoke(model::server_id server, const model::placement& where);
   void abandon(std::uint64_t plan, model::server_id server);
   void expire_plans();
   void fail_creations(const model::failure& why);
 
-  [[nodiscard]] model::placement_reason reason_of(const model::placement& where) const;
+  [[nodiscard]] model::placement_reason reason_of(const std::string& project,
+                                                  const model::placement& where) const;
 
   // --- Questions that change nothing (cluster_forecasts.cpp)
   void run(ticket from, model::forecast_servers& command);
@@ -175,6 +229,62 @@ struct cluster::machine {
   [[nodiscard]] plan_id await_thought(ticket from);
   /// Who waits for the answer; nullopt = nobody any more.
   [[nodiscard]] std::optional<ticket> end_thought(plan_id id);
+  // --- Servers that wait (cluster_queue.cpp)
+  /// The host on which an event may free something for a waiting server.
+  template <class Event> std::optional<model::host_id> frees(const Event&) const {
+    return std::nullopt;
+  }
+  std::optional<model::host_id> frees(const model::host_inventoried& event) const;
+  std::optional<model::host_id> frees(const model::host_status_changed& event) const;
+  std::optional<model::host_id> frees(const model::host_settings_changed& event) const;
+  std::optional<model::host_id> frees(const model::server_removed& event) const;
+  std::optional<model::host_id> frees(const model::server_placed& event) const;
+  std::optional<model::host_id> frees(const model::server_wait_ended& event) const;
+  std::optional<model::host_id> frees(const model::server_reserved& event) const;
+  std::optional<model::host_id> frees(const model::device_state_reported& event) const;
+  std::optional<model::host_id> frees(const model::device_settings_changed& event) const;
+  std::optional<model::host_id> frees(const model::device_removed& event) const;
+  [[nodiscard]] std::optional<model::host_id> kept_for(model::server_id server) const;
+  [[nodiscard]] std::optional<model::host_id> host_of(model::device_id device) const;
+  void free_up(model::host_id host);
+  void offer_again(std::uint64_t frees_before);
+  void offer_everywhere();
+  [[nodiscard]] bool queue_has_work() const;
+  void serve_queue();
+  void serve_everywhere();
+  [[nodiscard]] std::vector<cluster_queue_line>
+  lines_for(const std::vector<model::host_id>& hosts) const;
+  std::size_t serve_next(std::vector<cluster_queue_line>& lines);
+  [[nodiscard]] bool try_waiting(model::server_id id, const std::vector<model::host_id>& hosts);
+  [[nodiscard]] const scheduler::options& policy_of(const std::string& project) const;
+  void place_waiting(const model::server_record& server, const model::placement& where);
+  void let_wait(planning& what, model::refusal why);
+  void end_waits();
+  void take_last_try(open_planning what, model::result<model::decision> decision);
+  void give_up(const model::server_record& server, model::refusal why);
+
+  // --- Hosts that are kept for them (cluster_reserve.cpp)
+  template <class Event>
+  static constexpr bool changes_hosts = std::is_same_v<Event, model::host_inventoried> ||
+                                        std::is_same_v<Event, model::host_status_changed> ||
+                                        std::is_same_v<Event, model::host_settings_changed> ||
+                                        std::is_same_v<Event, model::host_removed>;
+  [[nodiscard]] std::vector<model::host_id>
+  hosts_to_avoid(const model::placement_request& request) const;
+  [[nodiscard]] std::vector<model::host_id> hosts_beside(const model::placement_request& request,
+                                                         const std::vector<model::host_id>& among);
+  [[nodiscard]] bool leaves_room(const model::placement_request& request,
+                                 const model::placement& where);
+  [[nodiscard]] std::vector<std::string> exact_models_of(const model::placement_request& request);
+  void hosts_changed();
+  void keep_reservations();
+  void drop_closed_reservations();
+  void start_search(model::server_id server);
+  void search_on();
+  bool look_at(const host_entry& host, const model::placement_request& request,
+               const std::vector<std::string>& models);
+  void end_search(const model::server_record& server, const model::placement_request& request,
+                  const std::vector<std::string>& models);
 
   // --- Servers (cluster_servers.cpp)
   void run(ticket from, model::act_on_server& command);
@@ -248,6 +358,7 @@ struct cluster::machine {
   [[nodiscard]] model::result<model::answer> ask(const model::list_hosts& what) const;
   [[nodiscard]] model::result<model::answer> ask(const model::get_usage& what) const;
   [[nodiscard]] model::server_row row_of(const server_entry& entry) const;
+  void say_why_it_waits(model::server_record& server) const;
   [[nodiscard]] model::device_row row_of(const model::device_record& device) const;
   [[nodiscard]] model::host_row row_of(const host_entry& entry) const;
 };

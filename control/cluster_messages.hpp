@@ -241,6 +241,7 @@ struct placement_settled {
   bool placed = false;
   std::string reason; ///< of a refusal: the first excluding rule; empty when placed
   model::duration waited{};
+  bool waits = false; ///< refused, but it waits for capacity
 };
 
 using effect = std::variant<answer_command, answer_query, answer_claim, answer_remember, want_plans,

@@ -24,7 +24,15 @@ model::device_row cluster::machine::row_of(const model::device_record& device) c
 }
 
 model::server_row cluster::machine::row_of(const server_entry& entry) const {
-  model::server_row row{entry.record, {}, {}};
+  model::server_row row;
+  row.server = entry.record;
+  if (model::is_waiting(entry.record)) {
+    row.queue_position = static_cast<std::int64_t>(state.waiting().position(entry.record));
+    if (const auto* kept =
+            entry.record.reserved ? state.find_host(entry.record.reserved->host) : nullptr) {
+      row.reserved_host_name = kept->record.name;
+    }
+  }
   if (const auto* host = entry.record.host ? state.find_host(*entry.record.host) : nullptr) {
     row.host_name = host->record.name;
   }
@@ -252,8 +260,27 @@ model::result<model::answer> cluster::machine::ask(const model::list_hosts& what
 
 model::result<model::answer> cluster::machine::ask(const model::get_server& what) const {
   const auto* entry = state.resolve_server(what.server);
-  return entry != nullptr ? model::result<model::answer>{row_of(*entry)}
-                          : no_such_server(what.server);
+  if (entry == nullptr) {
+    return no_such_server(what.server);
+  }
+  auto row = row_of(*entry);
+  if (model::is_waiting(entry->record)) {
+    say_why_it_waits(row.server);
+  }
+  return model::answer{std::move(row)};
+}
+
+/// What is stored with a waiting server is why it began to wait.
+void cluster::machine::say_why_it_waits(model::server_record& server) const {
+  auto request = to_placement_request(server.id, server.spec, now);
+  request.avoid_hosts = hosts_to_avoid(request);
+  auto decision = scheduler::plan(state.inventory(), request, policy_of(server.spec.project));
+  if (auto* why = std::get_if<model::refusal>(&decision)) {
+    why->suggestions =
+        server.why_refused ? server.why_refused->suggestions : std::vector<model::suggestion>{};
+    server.status_reason = summary(*why);
+    server.why_refused = std::move(*why);
+  }
 }
 
 model::result<model::answer> cluster::machine::ask(const model::get_device& what) const {

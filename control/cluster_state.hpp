@@ -14,6 +14,7 @@
 #include "control/counts.hpp"
 #include "control/creation_index.hpp"
 #include "control/hash_index.hpp"
+#include "control/waiting_queue.hpp"
 #include "model/event.hpp"
 #include "model/failure.hpp"
 #include "model/link.hpp"
@@ -113,6 +114,8 @@ public:
   [[nodiscard]] const device_index& devices() const { return devices_by_age_; }
   [[nodiscard]] const host_index& hosts() const { return hosts_by_age_; }
   [[nodiscard]] const counts& totals() const { return counts_; }
+  /// The servers with status scheduling.
+  [[nodiscard]] const waiting_queue& waiting() const { return waiting_; }
 
   /// The desired state of a host as it follows from the present state, at its present generation.
   [[nodiscard]] model::desired_state desired_state_of(const host_entry& host) const;
@@ -175,6 +178,7 @@ private:
   device_index devices_by_age_;
   host_index hosts_by_age_;
   counts counts_;
+  waiting_queue waiting_;
 
   std::deque<model::snapshot_answer> answers_; ///< oldest first
   std::unordered_map<std::string, const model::snapshot_answer*> answers_by_key_;
@@ -186,6 +190,8 @@ private:
   // What adding and removing an entity means for every index and count (cluster_state_index.cpp).
   void link_server(server_entry& entry);
   void unlink_server(server_entry& entry);
+  void enter_host(const model::server_record& server);
+  void leave_host(const model::server_record& server);
   void link_device(model::device_record& device);
   void unlink_device(model::device_record& device);
   void link_host(host_entry& entry);

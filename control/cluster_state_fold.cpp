@@ -10,50 +10,6 @@ using model::device_state;
 
 // --- The primitives
 
-template <class Change> void cluster_state::fold::remember(Change change) {
-  if (undo != nullptr) {
-    undo->entries.push_back({sequence, std::move(change)});
-  }
-}
-
-template <class Edit> void cluster_state::fold::edit_server(server_entry& entry, Edit edit) {
-  if (undo != nullptr) {
-    remember(journal::server_changed{std::make_unique<server_entry>(entry)});
-  }
-  state.count_server(entry.record, -1);
-  edit(entry);
-  state.count_server(entry.record, +1);
-}
-
-template <class Edit> void cluster_state::fold::edit_host(host_entry& entry, Edit edit) {
-  if (undo != nullptr) {
-    remember(journal::host_changed{std::make_unique<model::host_record>(entry.record)});
-  }
-  state.count_host(entry.record, -1);
-  edit(entry.record);
-  state.count_host(entry.record, +1);
-}
-
-template <class Edit> void cluster_state::fold::edit_device(device_record& device, Edit edit) {
-  if (undo != nullptr) {
-    remember(journal::device_changed{std::make_unique<device_record>(device)});
-  }
-  // The address is part of two orders and the model of a count: unlink, change, link.
-  state.unlink_device(device);
-  edit(device);
-  state.link_device(device);
-}
-
-template <class Edit> void cluster_state::fold::turn_device(device_record& device, Edit edit) {
-  if (undo != nullptr) {
-    remember(journal::device_turned{device.info.id, device.state, device.state_reason,
-                                    device.state_since, device.epoch, device.obeyed, device.owner});
-  }
-  state.count_device(device, -1);
-  edit(device);
-  state.count_device(device, +1);
-}
-
 server_entry* cluster_state::fold::server(model::server_id id) {
   return state.servers_.find(id);
 }
@@ -121,8 +77,12 @@ scheduler::host_changed host_update(const host_entry& entry, const cluster_state
 }
 
 scheduler::server_allocated allocation_update(const model::server_record& server) {
-  scheduler::server_allocated update{
-      server.id, *server.host, model::amount_of(server.spec), {}, server.spec->anti_affinity_group};
+  scheduler::server_allocated update{server.id,
+                                     *server.host,
+                                     model::amount_of(server.spec),
+                                     {},
+                                     server.spec->anti_affinity_group,
+                                     server.ends_at};
   update.devices.reserve(server.attachments.size());
   for (const auto& held : server.attachments) {
     update.devices.push_back(held.device);

@@ -32,6 +32,9 @@ struct cluster_state::fold {
   void operator()(const model::device_state_reported& event);
   void operator()(const model::device_removed& event);
   void operator()(const model::request_answered& event);
+  void operator()(const model::server_placed& event);
+  void operator()(const model::server_wait_ended& event);
+  void operator()(const model::server_reserved& event);
 
 private:
   // Every change goes through one of these: journal, change, counts.
@@ -64,6 +67,54 @@ private:
   void publish_turn(const model::device_record& device);
   void publish_allocation(const server_entry& entry);
 };
+
+// --- The primitives
+
+template <class Change> void cluster_state::fold::remember(Change change) {
+  if (undo != nullptr) {
+    undo->entries.push_back({sequence, std::move(change)});
+  }
+}
+
+template <class Edit> void cluster_state::fold::edit_server(server_entry& entry, Edit edit) {
+  if (undo != nullptr) {
+    remember(journal::server_changed{std::make_unique<server_entry>(entry)});
+  }
+  state.count_server(entry.record, -1);
+  edit(entry);
+  state.count_server(entry.record, +1);
+}
+
+template <class Edit> void cluster_state::fold::edit_host(host_entry& entry, Edit edit) {
+  if (undo != nullptr) {
+    remember(journal::host_changed{std::make_unique<model::host_record>(entry.record)});
+  }
+  state.count_host(entry.record, -1);
+  edit(entry.record);
+  state.count_host(entry.record, +1);
+}
+
+template <class Edit>
+void cluster_state::fold::edit_device(model::device_record& device, Edit edit) {
+  if (undo != nullptr) {
+    remember(journal::device_changed{std::make_unique<model::device_record>(device)});
+  }
+  // The address is part of two orders and the model of a count: unlink, change, link.
+  state.unlink_device(device);
+  edit(device);
+  state.link_device(device);
+}
+
+template <class Edit>
+void cluster_state::fold::turn_device(model::device_record& device, Edit edit) {
+  if (undo != nullptr) {
+    remember(journal::device_turned{device.info.id, device.state, device.state_reason,
+                                    device.state_since, device.epoch, device.obeyed, device.owner});
+  }
+  state.count_device(device, -1);
+  edit(device);
+  state.count_device(device, +1);
+}
 
 /// The update that tells an inventory of a host with its devices.
 [[nodiscard]] scheduler::host_changed host_update(const host_entry& entry,

@@ -34,11 +34,7 @@ void cluster_state::link_server(server_entry& entry) {
   take_over(server_names_, entry, record.spec->name);
   servers_by_age_.insert(record.created, &entry);
   count_server(record, +1);
-  if (record.host) {
-    if (auto* host = hosts_.find(*record.host)) {
-      insert_sorted(host->servers, record.id, std::less<>{});
-    }
-  }
+  enter_host(record);
 }
 
 void cluster_state::unlink_server(server_entry& entry) {
@@ -48,13 +44,27 @@ void cluster_state::unlink_server(server_entry& entry) {
   }
   servers_by_age_.erase(record.created);
   count_server(record, -1);
-  if (record.host) {
-    if (auto* host = hosts_.find(*record.host)) {
-      auto& list = host->servers;
-      if (const auto at = std::lower_bound(list.begin(), list.end(), record.id);
-          at != list.end() && *at == record.id) {
-        list.erase(at);
-      }
+  leave_host(record);
+}
+
+void cluster_state::enter_host(const model::server_record& server) {
+  if (!server.host) {
+    return;
+  }
+  if (auto* host = hosts_.find(*server.host)) {
+    insert_sorted(host->servers, server.id, std::less<>{});
+  }
+}
+
+void cluster_state::leave_host(const model::server_record& server) {
+  if (!server.host) {
+    return;
+  }
+  if (auto* host = hosts_.find(*server.host)) {
+    auto& list = host->servers;
+    if (const auto at = std::lower_bound(list.begin(), list.end(), server.id);
+        at != list.end() && *at == server.id) {
+      list.erase(at);
     }
   }
 }
@@ -97,6 +107,9 @@ void cluster_state::unlink_host(host_entry& entry) {
 
 void cluster_state::count_server(const model::server_record& server, int sign) {
   counts_.servers.at(static_cast<std::size_t>(server.status)) += sign;
+  if (model::is_waiting(server)) {
+    sign > 0 ? waiting_.add(server) : waiting_.remove(server);
+  }
 }
 
 void cluster_state::count_device(const model::device_record& device, int sign) {

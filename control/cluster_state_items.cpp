@@ -207,6 +207,9 @@ std::optional<std::string> cluster_state::audit() const {
   if (again.counts_ != counts_) {
     return "the totals are wrong";
   }
+  if (!(again.waiting_ == waiting_)) {
+    return "the queue is wrong";
+  }
   if (servers_.size() != servers_by_age_.size() || devices_.size() != devices_by_age_.size() ||
       hosts_.size() != hosts_by_age_.size() || answers_.size() != answers_by_key_.size() ||
       server_names_.size() != servers_.size() || again.answer_bytes_ != answer_bytes_) {

@@ -24,9 +24,16 @@ struct cluster_state::journal::undo {
     const auto id = change.before->record.id;
     log.servers.insert(id);
     auto& entry = state.servers_.at(id);
+    const bool moved = entry.record.host != change.before->record.host;
     state.count_server(entry.record, -1);
+    if (moved) {
+      state.leave_host(entry.record);
+    }
     entry = std::move(*change.before); // an index's key points into the spec, which stays
     state.count_server(entry.record, +1);
+    if (moved) {
+      state.enter_host(entry.record);
+    }
   }
   void operator()(server_status& change) {
     auto& record = state.servers_.at(change.id).record;

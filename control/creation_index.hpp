@@ -52,6 +52,17 @@ public:
     }
   }
 
+  /// The same from the oldest on, without those up to `after`.
+  template <class Visit> void walk_after(const Key& after, Visit visit) const {
+    auto here = std::upper_bound(slots_.begin(), slots_.end(), after,
+                                 [](const Key& a, const slot& b) { return a < b.key; });
+    for (; here != slots_.end(); ++here) {
+      if (here->entry != nullptr && !visit(*here->entry)) {
+        return;
+      }
+    }
+  }
+
 private:
   struct slot {
     Key key;

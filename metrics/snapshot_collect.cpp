@@ -102,8 +102,8 @@ void server_counts(const cluster_snapshot& snapshot, emitter& out) {
     return static_cast<double>(snapshot.servers[static_cast<std::size_t>(status)]);
   };
   out.family(metric::requests_pending);
-  out.put({"scheduling"}, count(model::server_status::scheduling) +
-                              static_cast<double>(snapshot.unplaced_requests));
+  out.put({"scheduling"}, static_cast<double>(snapshot.unplaced_requests));
+  out.put({"waiting"}, count(model::server_status::scheduling));
   out.put({"does_not_fit"}, count(model::server_status::sched_fail));
   out.one(metric::oldest_pending_request_timestamp_seconds,
           snapshot.oldest_pending ? seconds(*snapshot.oldest_pending) : 0);

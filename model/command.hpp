@@ -196,6 +196,8 @@ struct server_row {
   server_record server;
   std::string host_name; ///< empty without a host
   std::vector<device_row> devices;
+  std::int64_t queue_position = 0; ///< 1 = next in line; 0 = it does not wait
+  std::string reserved_host_name;  ///< of the host that is kept for it; empty = none
 };
 struct host_row {
   host_record host;

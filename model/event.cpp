@@ -12,7 +12,8 @@ constexpr std::array<std::string_view, std::variant_size_v<event>> names{
     "server_status_changed",   "server_power_requested", "server_delete_requested",
     "server_removed",          "device_attached",        "device_detached",
     "device_settings_changed", "device_state_reported",  "device_removed",
-    "request_answered",
+    "request_answered",        "server_placed",          "server_wait_ended",
+    "server_reserved",
 };
 } // namespace
 

@@ -153,11 +153,36 @@ struct request_answered {
   friend bool operator==(const request_answered&, const request_answered&) = default;
 };
 
+/// A waiting server got its place. Its attachments carry the devices' new epochs.
+struct server_placed {
+  server_id server;
+  host_id host;
+  std::vector<attachment> attachments;
+  std::optional<timestamp> ends_at; ///< when it is expected to be gone
+  friend bool operator==(const server_placed&, const server_placed&) = default;
+};
+
+/// A server waited in vain; it is sched_fail from now on.
+struct server_wait_ended {
+  server_id server;
+  std::string reason;
+  std::optional<refusal> why;
+  friend bool operator==(const server_wait_ended&, const server_wait_ended&) = default;
+};
+
+/// A host is kept for a waiting server from now on; without one, none is any more.
+struct server_reserved {
+  server_id server;
+  std::optional<reservation> where;
+  friend bool operator==(const server_reserved&, const server_reserved&) = default;
+};
+
 using event =
     std::variant<controller_started, host_inventoried, host_status_changed, host_settings_changed,
                  host_removed, server_created, server_status_changed, server_power_requested,
                  server_delete_requested, server_removed, device_attached, device_detached,
-                 device_settings_changed, device_state_reported, device_removed, request_answered>;
+                 device_settings_changed, device_state_reported, device_removed, request_answered,
+                 server_placed, server_wait_ended, server_reserved>;
 
 /// The event's name in the API's stream, e.g. `server_created`.
 [[nodiscard]] std::string_view event_name(const event& what);

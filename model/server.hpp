@@ -97,25 +97,46 @@ struct attachment {
 enum class power : std::uint8_t { off, on };
 [[nodiscard]] std::string_view to_string(power state);
 
+/// A host that is kept for a waiting server.
+struct reservation {
+  host_id host;
+  /// The promise: when the server can start there by the expected lifetimes of those who are there.
+  /// nullopt = one of them has none.
+  std::optional<timestamp> starts_at;
+  timestamp since{};
+
+  friend bool operator==(const reservation&, const reservation&) = default;
+};
+
 /// A server as the controller knows it.
 struct server_record {
   server_id id;
   shared_value<server_spec> spec; ///< as created: never changes
   server_status status = server_status::init;
-  std::string status_reason; ///< why sched_fail, deploy_fail, start_fail, dev_fail, unknown
+  std::string
+      status_reason; ///< why scheduling, sched_fail, deploy_fail, start_fail, dev_fail, unknown
   power desired_power = power::off;
   std::optional<host_id> host;
   std::vector<attachment> attachments;
-  std::optional<refusal> why_refused;         ///< stored with a sched_fail server
+  std::optional<refusal> why_refused; ///< stored with a server that waits or is sched_fail
   std::optional<placement_reason> why_placed; ///< where it was asked for; of its first placement
   timestamp created_at{};
   timestamp updated_at{};
   /// Bumped by restart: the host power-cycles when it sees a higher number than it has done.
   std::uint32_t restarts = 0;
   bool deleting = false;
-  sequence_number created = 0; ///< of the event that created it
+  sequence_number created = 0;         ///< of the event that created it
+  std::optional<timestamp> ends_at;    ///< when it is expected to be gone; of a placed server
+  std::optional<reservation> reserved; ///< of a waiting server
 
   friend bool operator==(const server_record&, const server_record&) = default;
 };
+
+/// In the queue: kept until there is room for it, or its time is over.
+[[nodiscard]] inline bool is_waiting(const server_record& server) {
+  return server.status == server_status::scheduling && !server.host;
+}
+/// When a waiting server's time is over.
+[[nodiscard]] timestamp wait_deadline(const server_record& server);
 
 } // namespace berth::model

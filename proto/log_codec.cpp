@@ -26,7 +26,10 @@
   X(device_settings_changed, DeviceSettingsChanged)                                                \
   X(device_state_reported, DeviceStateReported)                                                    \
   X(device_removed, DeviceRemoved)                                                                 \
-  X(request_answered, RequestAnswered)
+  X(request_answered, RequestAnswered)                                                             \
+  X(server_placed, ServerPlaced)                                                                   \
+  X(server_wait_ended, ServerWaitEnded)                                                            \
+  X(server_reserved, ServerReserved)
 
 namespace berth::proto {
 
@@ -110,6 +113,26 @@ static void write(const model::request_answered& in, v1::RequestAnswered& out) {
   out.set_fingerprint(in.fingerprint);
   out.set_http_status(in.http_status);
   out.set_body(in.body);
+}
+
+static void write(const model::server_placed& in, v1::ServerPlaced& out) {
+  write_id(in.server, out.mutable_server());
+  write_id(in.host, out.mutable_host());
+  for (const model::attachment& attached : in.attachments)
+    write(attached, *out.add_attachments());
+  if (in.ends_at)
+    out.set_ends_at(nanoseconds(*in.ends_at));
+}
+static void write(const model::server_wait_ended& in, v1::ServerWaitEnded& out) {
+  write_id(in.server, out.mutable_server());
+  out.set_reason(in.reason);
+  if (in.why)
+    write(*in.why, *out.mutable_why());
+}
+static void write(const model::server_reserved& in, v1::ServerReserved& out) {
+  write_id(in.server, out.mutable_server());
+  if (in.where)
+    write(*in.where, *out.mutable_where());
 }
 
 static void read(wire_reader& reader, const v1::ControllerStarted& in,
@@ -199,6 +222,26 @@ static void read(wire_reader& reader, const v1::RequestAnswered& in, model::requ
   out.fingerprint = in.fingerprint();
   reader.small("http_status", in.http_status(), out.http_status);
   reader.text("body", in.body(), out.body);
+}
+
+static void read(wire_reader& reader, const v1::ServerPlaced& in, model::server_placed& out) {
+  reader.id("server", in.server(), out.server);
+  reader.id("host", in.host(), out.host);
+  reader.each("attachments", in.attachments(), out.attachments);
+  if (in.has_ends_at())
+    reader.time(in.ends_at(), out.ends_at.emplace());
+}
+static void read(wire_reader& reader, const v1::ServerWaitEnded& in,
+                 model::server_wait_ended& out) {
+  reader.id("server", in.server(), out.server);
+  reader.text("reason", in.reason(), out.reason);
+  if (in.has_why())
+    reader.nested("why", true, in.why(), out.why.emplace());
+}
+static void read(wire_reader& reader, const v1::ServerReserved& in, model::server_reserved& out) {
+  reader.id("server", in.server(), out.server);
+  if (in.has_where())
+    reader.nested("where", true, in.where(), out.where.emplace());
 }
 
 namespace {

@@ -25,7 +25,8 @@ using google::protobuf::Reflection;
 // The schema keeps identifiers and text both as bytes; these names are identifiers.
 constexpr std::array identifiers{"device",  "gone",  "host",           "id",    "incarnation",
                                  "nearest", "owner", "preferred_host", "server"};
-constexpr std::array moments{"at", "created_at", "last_seen", "state_since", "updated_at"};
+constexpr std::array moments{"at",    "created_at", "ends_at",     "last_seen",
+                             "since", "starts_at",  "state_since", "updated_at"};
 
 bool is_one_of(const auto& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();

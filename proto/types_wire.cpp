@@ -304,6 +304,12 @@ void write(const model::placement_reason& in, v1::PlacementReason& out) {
     next.set_winner_points(in.next->winner_points);
   }
 }
+void write(const model::reservation& in, v1::Reservation& out) {
+  write_id(in.host, out.mutable_host());
+  if (in.starts_at)
+    out.set_starts_at(nanoseconds(*in.starts_at));
+  out.set_since(nanoseconds(in.since));
+}
 
 void write(const model::server_record& in, v1::ServerRecord& out) {
   write_id(in.id, out.mutable_id());
@@ -323,6 +329,10 @@ void write(const model::server_record& in, v1::ServerRecord& out) {
   out.set_restarts(in.restarts);
   out.set_deleting(in.deleting);
   out.set_created(in.created);
+  if (in.ends_at)
+    out.set_ends_at(nanoseconds(*in.ends_at));
+  if (in.reserved)
+    write(*in.reserved, *out.mutable_reserved());
 }
 
 void read(wire_reader&, const v1::Resources& in, model::resources& out) {
@@ -470,6 +480,12 @@ void read(wire_reader& reader, const v1::PlacementReason& in, model::placement_r
   if (in.has_next())
     reader.nested("next", true, in.next(), out.next.emplace());
 }
+void read(wire_reader& reader, const v1::Reservation& in, model::reservation& out) {
+  reader.id("host", in.host(), out.host);
+  if (in.has_starts_at())
+    reader.time(in.starts_at(), out.starts_at.emplace());
+  reader.time(in.since(), out.since);
+}
 
 void read(wire_reader& reader, const v1::ServerRecord& in, model::server_record& out) {
   reader.id("id", in.id(), out.id);
@@ -488,6 +504,10 @@ void read(wire_reader& reader, const v1::ServerRecord& in, model::server_record&
   out.restarts = in.restarts();
   out.deleting = in.deleting();
   out.created = in.created();
+  if (in.has_ends_at())
+    reader.time(in.ends_at(), out.ends_at.emplace());
+  if (in.has_reserved())
+    reader.nested("reserved", true, in.reserved(), out.reserved.emplace());
 }
 
 } // namespace berth::proto

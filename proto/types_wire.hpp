@@ -32,6 +32,7 @@ void write(const model::server_spec& in, v1::ServerSpec& out);
 void write(const model::attachment& in, v1::Attachment& out);
 void write(const model::refusal& in, v1::Refusal& out);
 void write(const model::placement_reason& in, v1::PlacementReason& out);
+void write(const model::reservation& in, v1::Reservation& out);
 void write(const model::server_record& in, v1::ServerRecord& out);
 
 void read(wire_reader& reader, const v1::Resources& in, model::resources& out);
@@ -58,6 +59,7 @@ void read(wire_reader& reader, const v1::ServerSpec& in, model::server_spec& out
 void read(wire_reader& reader, const v1::Attachment& in, model::attachment& out);
 void read(wire_reader& reader, const v1::Refusal& in, model::refusal& out);
 void read(wire_reader& reader, const v1::PlacementReason& in, model::placement_reason& out);
+void read(wire_reader& reader, const v1::Reservation& in, model::reservation& out);
 void read(wire_reader& reader, const v1::ServerRecord& in, model::server_record& out);
 
 template <class Tag> void write_id(const model::strong_id<Tag>& id, std::string* out) {

@@ -62,6 +62,7 @@ struct policy;
 extern const policy best_fit;
 /// nullptr = there is none of that name.
 [[nodiscard]] const policy* find_policy(std::string_view name);
+[[nodiscard]] std::string_view name_of(const policy& which);
 /// Every policy's name, the default first.
 [[nodiscard]] std::vector<std::string_view> policy_names();
 
@@ -97,6 +98,11 @@ struct options {
 [[nodiscard]] std::optional<model::rule_verdict> check(const inventory& world,
                                                        const model::placement_request& request,
                                                        const model::placement& where);
+
+/// Whether one host could take a request now: nullopt = it could; else the first hard rule it
+/// breaks, with the shortfall. Looks at that host alone.
+[[nodiscard]] std::optional<model::rule_verdict>
+why_not_on(const inventory& world, const model::placement_request& request, model::host_id host);
 
 /// A model that a request asks for and no device of the inventory has, free or not.
 struct unknown_model {

@@ -179,7 +179,8 @@ void world::start_controller() {
   life.writer = actors::spawn_store_writer(
       system, std::make_unique<lent_store>(all.log, all.store_failure, all.dice.split()),
       std::move(writing));
-  life.schedulers = {actors::spawn_scheduler(system, {})};
+  for (std::size_t i = 0; i < all.options.schedulers; ++i)
+    life.schedulers.push_back(actors::spawn_scheduler(system, {}));
   actors::cluster_parts parts;
   parts.config = all.options.cluster;
   parts.dice = all.dice.split();

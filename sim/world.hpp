@@ -25,6 +25,7 @@ struct world_options {
   hostbackend::simulated::simulated_settings machines; ///< times and faults of all hosts
   link_faults network;
   control::cluster_config cluster;
+  std::size_t schedulers = 1; ///< that plan side by side
   control::host_options host;
   control::turnover_options turnover;
   /// Chance that an append to the controller's store fails, and that an agent's disk does.

@@ -16,6 +16,10 @@ const policy* find_policy(std::string_view name) {
   return found == all.end() ? nullptr : *found;
 }
 
+std::string_view name_of(const policy& which) {
+  return which.name;
+}
+
 std::vector<std::string_view> policy_names() {
   std::vector<std::string_view> names;
   for (const policy* each : policies()) {

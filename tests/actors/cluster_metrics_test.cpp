@@ -100,7 +100,44 @@ TEST_F(ClusterMetricsTest, CountsEveryServerOnceWithDevicesOrWithout) {
   EXPECT_THAT(text, HasSubstr("berth_servers{state=\"running\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_servers{state=\"sched_fail\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_requests_pending{reason=\"does_not_fit\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_requests_pending{reason=\"waiting\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("berth_oldest_pending_request_timestamp_seconds 940\n"));
+}
+
+TEST_F(ClusterMetricsTest, ServersThatWaitArePendingUntilTheyHaveAPlace) {
+  model::snapshot_server waiting;
+  waiting.server.id = id_of<model::server_id>(3);
+  waiting.server.created = 3;
+  waiting.server.spec.name = "waiting";
+  waiting.server.spec.wait_for_capacity = seconds{3600};
+  waiting.server.status = model::server_status::scheduling;
+  waiting.server.created_at = start - seconds{100};
+  auto refused = waiting;
+  refused.server.id = id_of<model::server_id>(4);
+  refused.server.created = 4;
+  refused.server.spec.name = "refused";
+  refused.server.status = model::server_status::sched_fail;
+  refused.server.created_at = start - seconds{60};
+  auto core = core_of({model::snapshot_meta{9, 1}, waiting, refused});
+  observer_.looked(start, core);
+  const auto text = scrape();
+  EXPECT_THAT(text, HasSubstr("berth_requests_pending{reason=\"scheduling\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("berth_requests_pending{reason=\"waiting\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_requests_pending{reason=\"does_not_fit\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_oldest_pending_request_timestamp_seconds 900\n"));
+}
+
+TEST_F(ClusterMetricsTest, WaitingIsNoFailureAndItsEndIsMeasured) {
+  control::placement_settled waits{1, 2, false, "devices", {}, true};
+  observer_.settled(waits);
+  observer_.settled({4, 1, true, {}, seconds{90}, false});
+  metrics::text_writer out;
+  live_.collect(out);
+  const auto text = out.take();
+  EXPECT_THAT(text, HasSubstr("berth_scheduling_attempts_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("berth_scheduling_failures_total{reason=\"does_not_fit\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("berth_scheduling_filter_rejections_total{filter=\"devices\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_request_wait_seconds_sum{gpus=\"4\"} 90\n"));
 }
 
 TEST_F(ClusterMetricsTest, SumsTheTimeThatDevicesAreHeld) {

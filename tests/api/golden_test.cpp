@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "api/render.hpp"
 #include "tests/api/fake_cluster.hpp"
 
 namespace berth::api {
@@ -151,6 +152,29 @@ TEST(Golden, RefusalsExplainThemselves) {
   expect_golden("refusals.txt", text);
 }
 
+TEST(Golden, AWaitingServer) {
+  auto row = testing::sample_server();
+  row.server.status = model::server_status::scheduling;
+  row.server.status_reason = "no host fits: 2 lack devices";
+  row.server.host.reset();
+  row.server.attachments.clear();
+  row.server.why_refused = testing::sample_refusal();
+  row.server.spec.priority = 5;
+  row.server.spec.wait_for_capacity = std::chrono::hours{2};
+  row.server.spec.lifetime = std::chrono::hours{72};
+  row.server.reserved =
+      model::reservation{testing::sample_host().host.id,
+                         testing::sample_time() + std::chrono::minutes{90}, testing::sample_time()};
+  row.host_name.clear();
+  row.devices.clear();
+  row.queue_position = 3;
+  row.reserved_host_name = "gpu-1";
+  std::string text;
+  json_writer out{text};
+  render(out, row);
+  expect_golden("waiting.txt", readable(text) + "\n");
+}
+
 TEST(Golden, EveryErrorOfTheCatalogue) {
   std::string text;
   for (const auto& row : model::error_catalogue()) {
@@ -189,8 +213,21 @@ TEST(Golden, EveryEvent) {
       model::device_settings_changed{device.info.id, model::dev_type::gpu_vga, {1, 2, 3}, false},
       model::device_state_reported{device.info.id, model::device_state::free, "", 3, "flr ok"},
       model::device_removed{device.info.id},
-      model::request_answered{"key", 1, 200, "{}"}};
-  EXPECT_EQ(all.size(), std::variant_size_v<model::event>);
+      model::request_answered{"key", 1, 200, "{}"},
+      model::server_placed{server.id,
+                           host.id,
+                           {{device.info.id, 4, model::dev_type::gpu_hpc}},
+                           testing::sample_time()},
+      model::server_wait_ended{server.id, "waited in vain: no host fits",
+                               testing::sample_refusal()},
+      model::server_reserved{
+          server.id, model::reservation{host.id, testing::sample_time(), testing::sample_time()}},
+      model::server_reserved{server.id, std::nullopt}};
+  std::set<std::size_t> kinds;
+  for (const auto& one : all) {
+    kinds.insert(one.index());
+  }
+  EXPECT_EQ(kinds.size(), std::variant_size_v<model::event>);
   for (const auto& one : all) {
     b.cluster.append(one);
   }

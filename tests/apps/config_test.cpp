@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "apps/config_keys.hpp"
+#include "apps/scheduler_pools.hpp"
 
 namespace berth::apps {
 namespace {
@@ -308,6 +309,34 @@ TEST(CapacityShapes, WrongOnesSayWhatIsRight) {
   ASSERT_FALSE(config);
   EXPECT_NE(config.error().message.find("c.yaml: capacity.shapes"), std::string::npos)
       << config.error().message;
+}
+
+TEST(SchedulerPools, EveryProjectHasItsOwn) {
+  const auto pools = parse_pools("ml=spread:4,batch=best-fit");
+  ASSERT_TRUE(pools);
+  EXPECT_EQ(pools->size(), 2U);
+  EXPECT_EQ(pools->at("ml"), (scheduler_pool{"spread", 4}));
+  EXPECT_EQ(pools->at("batch"), (scheduler_pool{"best-fit", 1}));
+  EXPECT_TRUE(parse_pools("")->empty());
+}
+
+TEST(ControllerConfig, AnUnknownPolicyIsNamedWithThoseThereAre) {
+  for (const auto& [flag, value] : {std::pair{"--scheduler-policy", "worst-fit"},
+                                    std::pair{"--scheduler-pools", "ml=best-fit,x=worst-fit:2"}}) {
+    const auto c = controller_flags(flag, value);
+    ASSERT_FALSE(c);
+    EXPECT_THAT(c.error().message, HasSubstr("\"worst-fit\""));
+    EXPECT_THAT(c.error().message, HasSubstr("best-fit, spread"));
+  }
+}
+
+TEST(SchedulerPools, AMistakeIsNamed) {
+  for (const auto* text : {"ml", "=best-fit", "ml=", "ml=best-fit:", "ml=best-fit:0",
+                           "ml=best-fit:65", "ml=best-fit:4x", "a=b,a=c", "a b=c", ",a=b"}) {
+    const auto pools = parse_pools(text);
+    ASSERT_FALSE(pools) << text;
+    EXPECT_NE(pools.error().message.find("write PROJECT=POLICY:COUNT"), std::string::npos) << text;
+  }
 }
 
 } // namespace

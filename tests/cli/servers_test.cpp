@@ -206,6 +206,51 @@ TEST(ServerShow, TellsWhyItIsWhereItIs) {
                                  "next was gpu-2: best_fit 500 against 900"));
 }
 
+json waiting_server(const char* name, int position) {
+  auto made = server(name, "scheduling");
+  made.erase("host");
+  made.erase("host_id");
+  made["devices"] = json::array();
+  made["priority"] = 5;
+  made["status_reason"] = "no host fits: 2 lack devices";
+  made["queue_position"] = position;
+  made["waits_until"] = "2026-03-01T14:00:00.000000Z";
+  made["reserved_host"] = "page-host";
+  made["promised_start"] = "2026-03-01T13:30:00.000000Z";
+  return made;
+}
+
+TEST(ServerShow, WhyItWaits) {
+  shell sh;
+  sh.controller.answer("GET /v1/servers/big", 200, waiting_server("big", 1).dump());
+  expect_golden("server-show-waiting.txt", sh("berthctl", "server-show", "big").out);
+}
+
+TEST(ServerList, WhereTheyStandInTheQueue) {
+  shell sh;
+  sh.controller.answer(
+      "GET /v1/servers", 200,
+      json{{"items", json::array({server("web", "running"), waiting_server("big", 1)})},
+           {"total", 2}}
+          .dump());
+  expect_golden("server-list-waiting.txt", sh("berthctl", "server-list").out);
+  sh.controller.answer(
+      "GET /v1/servers", 200,
+      json{{"items", json::array({waiting_server("big", 1)})}, {"total", 1}}.dump());
+  const auto details = sh("berthctl", "-o", "csv", "server-list", "--details").out;
+  EXPECT_THAT(details, HasSubstr("Queue_position,Waits_until,Status_reason,Power"));
+}
+
+TEST(ServerCreate, SaysThatItWaits) {
+  shell sh;
+  sh.controller.answer("POST /v1/servers", 201, waiting_server("big", 1).dump());
+  const auto got = sh("berthctl", "server-create", "--wait-for-capacity", "2h", "big");
+  EXPECT_EQ(got.status, 0);
+  EXPECT_THAT(got.err, HasSubstr("server big waits for capacity until 2026-03-01T14:00:00.000000Z: "
+                                 "no host fits: 2 lack devices"));
+  EXPECT_EQ(sh("berthctl", "server-create", "--wait-for-capacity", "soon", "big").status, 2);
+}
+
 TEST(Forecast, ExplainsARefusal) {
   shell sh;
   sh.controller.answer("POST /v1/placements:forecast", 200,

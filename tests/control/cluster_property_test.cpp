@@ -124,6 +124,13 @@ private:
                                     : make_spec(some_server(), static_cast<int>(below(4)),
                                                 dice_.chance(0.5) ? "H100" : "");
       spec.auto_start = dice_.chance(0.5);
+      if (dice_.chance(0.5)) {
+        spec.wait_for_capacity = std::chrono::seconds{1 + below(120)};
+        spec.priority = static_cast<std::int32_t>(below(3) * 40);
+      }
+      if (dice_.chance(0.3)) {
+        spec.lifetime = std::chrono::seconds{1 + below(200)};
+      }
       command.specs.push_back(std::move(spec));
     }
     send(std::move(command));
@@ -332,14 +339,25 @@ private:
 
   void judge(const auto&) {}
   void judge(const model::server_created& event) {
-    if (!event.server.host) {
-      return;
+    if (event.server.host) {
+      judge_place(event.server.spec.name, *event.server.host, event.server.attachments);
     }
-    const auto& host = mirror_->find_host(*event.server.host)->record;
+  }
+  void judge(const model::server_placed& event) {
+    const auto& server = mirror_->find_server(event.server)->record;
+    EXPECT_TRUE(is_waiting(server));
+    judge_place(server.spec.name, event.host, event.attachments);
+  }
+  void judge(const model::server_wait_ended& event) {
+    EXPECT_TRUE(is_waiting(mirror_->find_server(event.server)->record));
+  }
+  void judge_place(const std::string& server, model::host_id where,
+                   const std::vector<model::attachment>& attachments) {
+    const auto& host = mirror_->find_host(where)->record;
     EXPECT_TRUE(host.status == model::host_status::online && host.settled && host.enabled &&
                 !host.maintenance)
-        << event.server.spec->name << " was placed on " << host.name;
-    for (const auto& held : event.server.attachments) {
+        << server << " was placed on " << host.name;
+    for (const auto& held : attachments) {
       judge_gift(held, host.id);
     }
   }

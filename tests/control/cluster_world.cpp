@@ -45,6 +45,28 @@ void cluster_world::step(input what) {
   }
 }
 
+void cluster_world::steps(std::vector<input> inputs) {
+  effects.clear();
+  perform(machine->step(now, inputs));
+  if (!hold_plans) {
+    answer_plans();
+  }
+  if (!hold_commits) {
+    commit();
+  }
+}
+
+void cluster_world::settle() {
+  for (int i = 0; i < 100'000; ++i) {
+    const auto due = machine->next_tick();
+    if (!due || *due > now) {
+      return;
+    }
+    tick();
+  }
+  throw std::logic_error{"something is always due"};
+}
+
 void cluster_world::perform(outcome done) {
   std::move(done.events.begin(), done.events.end(), std::back_inserter(pending));
   for (auto& each : done.effects) {
@@ -87,6 +109,12 @@ void cluster_world::answer_plans() {
     for (const auto& wish : std::exchange(plan_wishes, {})) {
       made.plans.push_back({wish.id, wish.explain ? scheduler::explain(replica, wish.request)
                                                   : scheduler::plan(replica, wish.request)});
+      const auto* where = get_if<model::placement>(&*made.plans.back().decision);
+      if (counts_on_plans && where != nullptr) {
+        replica.apply(scheduler::server_allocated{
+            wish.request.server, where->host, wish.request.amount, where->devices,
+            wish.request.anti_affinity_group, wish.request.ends_at});
+      }
     }
     perform(machine->step(now, std::move(made)));
   }
@@ -222,7 +250,7 @@ std::optional<model::desired_state> cluster_world::desired(link_id link) const {
   return latest;
 }
 
-void cluster_world::obey(const model::host_info& info) {
+void cluster_world::obey(const model::host_info& info, link_id link) {
   const auto& host = *machine->state().find_host(info.id);
   const auto wanted = machine->state().desired_state_of(host);
   auto report = full_report(info, ++last_report);
@@ -244,7 +272,7 @@ void cluster_world::obey(const model::host_info& info) {
                                                                      : model::server_status::ready,
                               ""});
   }
-  say(link_id{last_link}, std::move(report));
+  say(link, std::move(report));
 }
 
 // --- Things

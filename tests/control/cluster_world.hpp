@@ -26,9 +26,13 @@ public:
   /// Hands an input in and plays the shell for what comes out; plans are answered at once unless
   /// `hold_plans`. Commits unless `hold_commits`.
   void step(input what);
+  /// The same for several inputs as one step.
+  void steps(std::vector<input> inputs);
   void commit();
   void fail_commit(model::errc code = model::errc::store_full);
   void tick() { step(control::tick{}); }
+  /// Ticks until nothing is due at the present time.
+  void settle();
   /// Answers every plan that waits.
   void answer_plans();
   /// A new process over the same store.
@@ -53,7 +57,8 @@ public:
   void say(link_id link, model::from_host message);
   /// The host acts on the latest desired state: obeys every epoch, reports all devices and servers
   /// as they should be.
-  void obey(const model::host_info& info);
+  void obey(const model::host_info& info) { obey(info, link_id{last_link}); }
+  void obey(const model::host_info& info, link_id link);
   /// The latest desired state that was let out to a link.
   std::optional<model::desired_state> desired(link_id link) const;
   template <class Message> std::size_t told(link_id link) const;
@@ -80,6 +85,7 @@ public:
   std::unique_ptr<cluster> machine;
   scheduler::inventory replica;
   bool hold_plans = false;
+  bool counts_on_plans = false; ///< plans of one turn do not collide, as with the scheduler actor
   bool hold_commits = false;
   std::uint64_t last_ticket = 0;
   std::uint64_t last_link = 0;

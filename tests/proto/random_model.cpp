@@ -242,6 +242,10 @@ power wanted(random& dice) {
   return choice(dice, power::on);
 }
 
+reservation reserved(random& dice) {
+  return {id<host_id>(dice), perhaps(dice, moment), moment(dice)};
+}
+
 server_record server(random& dice) {
   server_record made;
   made.id = id<server_id>(dice);
@@ -258,6 +262,8 @@ server_record server(random& dice) {
   made.restarts = integer<std::uint32_t>(dice);
   made.deleting = coin(dice);
   made.created = number(dice);
+  made.ends_at = perhaps(dice, moment);
+  made.reserved = perhaps(dice, reserved);
   return made;
 }
 
@@ -308,6 +314,15 @@ void draw(random& d, device_settings_changed& e) {
 }
 void draw(random& d, device_state_reported& e) {
   e = {id<device_id>(d), choice(d, device_state::quarantined), text(d), number(d), text(d)};
+}
+void draw(random& d, server_placed& e) {
+  e = {id<server_id>(d), id<host_id>(d), some(d, attached), perhaps(d, moment)};
+}
+void draw(random& d, server_wait_ended& e) {
+  e = {id<server_id>(d), text(d), perhaps(d, refused)};
+}
+void draw(random& d, server_reserved& e) {
+  e = {id<server_id>(d), perhaps(d, reserved)};
 }
 void draw(random& d, device_removed& e) {
   e = {id<device_id>(d)};

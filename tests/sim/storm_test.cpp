@@ -26,6 +26,8 @@ constexpr int gpus = 4;
 world_options stormy(std::uint64_t seed) {
   world_options options;
   options.seed = seed;
+  options.schedulers = 1 + seed % 4;
+  options.cluster.reserve_after = minutes{2};
   const auto kind = simulated::generic_machine(gpus, "A100");
   for (int i = 0; i < hosts; ++i) {
     options.hosts.push_back(simulated::make_host("gpu-" + std::to_string(i), *kind));
@@ -69,6 +71,7 @@ struct ledger {
   std::set<std::string> deletion_asked;
   int refused = 0;
   int answered = 0;
+  int waiting = 0; ///< in the end
 };
 
 class storm {
@@ -107,6 +110,8 @@ public:
       const auto& server = row.server;
       present.emplace(server.spec->name, server.id);
       settled(server);
+      if (server.status == model::server_status::scheduling)
+        waits_rightly(row);
       for (const auto& each : server.attachments) {
         const auto [owner, alone] = owners.emplace(each.device, server.id);
         EXPECT_TRUE(alone) << "device " << to_string(each.device) << " has two owners";
@@ -139,10 +144,23 @@ private:
     const auto status = server.status;
     EXPECT_TRUE(status == server_status::running || status == server_status::ready ||
                 status == server_status::sched_fail || status == server_status::start_fail ||
-                status == server_status::dev_fail || status == server_status::deploy_fail)
+                status == server_status::dev_fail || status == server_status::deploy_fail ||
+                status == server_status::scheduling)
         << server.spec->name << " is " << model::to_string(status) << ": " << server.status_reason;
     EXPECT_EQ(status == server_status::running, all_.auditor().is_running(server.id))
         << server.spec->name << " is " << model::to_string(status);
+  }
+
+  /// It has time left, and fits nowhere.
+  void waits_rightly(const model::server_row& row) {
+    const auto& server = row.server;
+    ++book_.waiting;
+    EXPECT_GT(wait_deadline(server), all_.time().now()) << server.spec->name;
+    EXPECT_GT(row.queue_position, 0) << server.spec->name;
+    const auto now = all_.ask(model::forecast_servers{server.spec, 1});
+    ASSERT_TRUE(now && *now);
+    EXPECT_FALSE(std::get<model::forecast>(**now).can_create)
+        << server.spec->name << " waits though it fits";
   }
 
   void act(int turn) {
@@ -178,6 +196,10 @@ private:
     spec.vcpus = 2;
     spec.memory_mib = 4096;
     spec.auto_start = dice_.chance(0.7);
+    if (dice_.chance(0.5)) { // for a while, or until the end
+      spec.wait_for_capacity = minutes{dice_.chance(0.5) ? 3 : 6000};
+      spec.priority = static_cast<std::int32_t>(dice_.below(3)) * 45;
+    }
     if (const auto count = dice_.below(4); count > 0) {
       model::device_request wanted;
       wanted.count = static_cast<std::int32_t>(count);
@@ -257,12 +279,13 @@ TEST_P(StormTest, NothingIsGivenTwiceNothingIsLostEverythingSettles) {
   all.calm();
   all.check();
   const auto& net = all.all().network().counted();
-  std::printf(
-      "SEED=%llu steps=%llu answered=%d refused=%d starts=%zu frames=%llu lost=%llu late=%llu\n",
-      static_cast<unsigned long long>(GetParam()),
-      static_cast<unsigned long long>(all.all().time().steps()), all.book().answered,
-      all.book().refused, all.all().auditor().starts(), static_cast<unsigned long long>(net.sent),
-      static_cast<unsigned long long>(net.lost), static_cast<unsigned long long>(net.late));
+  std::printf("SEED=%llu steps=%llu answered=%d refused=%d waiting=%d starts=%zu frames=%llu "
+              "lost=%llu late=%llu\n",
+              static_cast<unsigned long long>(GetParam()),
+              static_cast<unsigned long long>(all.all().time().steps()), all.book().answered,
+              all.book().refused, all.book().waiting, all.all().auditor().starts(),
+              static_cast<unsigned long long>(net.sent), static_cast<unsigned long long>(net.lost),
+              static_cast<unsigned long long>(net.late));
   EXPECT_GT(all.all().auditor().starts(), 0U);
 }
 

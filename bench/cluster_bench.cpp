@@ -182,7 +182,7 @@ void freed_device_beside_waiting(benchmark::State& state) {
   loaded.replay({1, now, model::host_inventoried{host, {host.id.value}}});
   for (std::int64_t i = 0; i < state.range(0); ++i) {
     model::server_record server;
-    server.id = {model::uuid::from_random(static_cast<std::uint64_t>(i), 1)};
+    server.id = {model::uuid::from_random(1, static_cast<std::uint64_t>(i))};
     server.spec.name = "waiting-" + std::to_string(i);
     server.spec.vcpus = 1 + i % 1000;
     server.spec.wait_for_capacity = std::chrono::hours{24};

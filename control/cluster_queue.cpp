@@ -204,6 +204,9 @@ cluster::machine::lines_for(const std::vector<model::host_id>& hosts) const {
                              shape.wants.devices.empty() ? totals->free : totals->free_for_gpu);
       }
     }
+    if (fitting.empty()) {
+      continue;
+    }
     for (const auto& [name, flavour] : shape.flavours) {
       std::vector<model::host_id> roomy;
       for (const auto& [host, free] : fitting) {

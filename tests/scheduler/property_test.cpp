@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -187,14 +188,18 @@ server_allocated allocation_of(const model::placement_request& request,
   return {request.server, where.host, request.amount, where.devices, request.anti_affinity_group};
 }
 
-/// SEEDS=n runs more worlds; SEED=n runs one.
+std::optional<std::uint64_t> number_from(const char* variable) {
+  const char* const text = std::getenv(variable);
+  return text == nullptr ? std::nullopt : std::optional{std::strtoull(text, nullptr, 10)};
+}
+
+/// SEEDS=n runs more worlds, from FIRST_SEED on; SEED=n runs one.
 std::pair<std::uint64_t, std::uint64_t> seeds() {
-  if (const char* const one = std::getenv("SEED")) {
-    const auto seed = std::strtoull(one, nullptr, 10);
-    return {seed, seed + 1};
+  if (const auto one = number_from("SEED")) {
+    return {*one, *one + 1};
   }
-  const char* const many = std::getenv("SEEDS");
-  return {1, 1 + (many != nullptr ? std::strtoull(many, nullptr, 10) : 400)};
+  const auto first = number_from("FIRST_SEED").value_or(1);
+  return {first, first + number_from("SEEDS").value_or(400)};
 }
 
 /// Something happens to the cluster.

@@ -90,7 +90,7 @@ struct cluster_shell {
   void on(control::answer_remember& what) { answer(what.to, std::move(what.what)); }
   void on(control::want_plans& what);
   void on(control::want_forecast& what) {
-    auto& turn = deal(what.shape.project);
+    auto& turn = deal(what.shape->project);
     turn.jobs.emplace_back(std::move(what));
   }
   void on(control::want_explanation& what) {
@@ -293,7 +293,7 @@ void cluster_shell::on(control::answer_claim& what) {
 
 void cluster_shell::on(control::want_plans& what) {
   for (auto& wish : what.wishes) {
-    auto& turn = deal(wish.request.project);
+    auto& turn = deal(wish.request->project);
     turn.jobs.emplace_back(std::move(wish));
   }
 }

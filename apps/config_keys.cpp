@@ -87,10 +87,6 @@ std::vector<config_key<controller_config>> make_controller_keys() {
       {"scheduler.keep_reasons", &c::scheduler_keep_reasons, boolean(),
        "Keep with a server that is created alone why it was placed where it is; costs a second "
        "search"},
-      {"capacity.shapes", &c::capacity_shapes, text(),
-       "Servers of which the metrics count how many more fit, such as 4xH100, 8xH100:fabric (all "
-       "on "
-       "one numa, pcie_switch or fabric). Unset: 1, 2, 4 and 8 of every GPU model there is"},
       {"scheduler.pools", &c::scheduler_pools, text(),
        "Schedulers of their own for some projects, PROJECT=POLICY:COUNT between commas, such as "
        "ml=best-fit:4,batch=best-fit:1"},
@@ -100,6 +96,9 @@ std::vector<config_key<controller_config>> make_controller_keys() {
        "From this priority on it may at once; 101: never"},
       {"queue.reservations", &c::queue_reservations, count(0, 1000),
        "Hosts that are kept for waiting servers at a time; 0: none"},
+      {"capacity.shapes", &c::capacity_shapes, text(),
+       "Servers of which the metrics count how many more fit, such as 4xH100, 8xH100:fabric (all "
+       "on one numa, pcie_switch or fabric). Unset: 1, 2, 4 and 8 of every GPU model there is"},
       {"threads.io", &c::threads_io, count(1, 256), "Threads for the network"},
       {"threads.actors", &c::threads_actors, count(1, 256), "Threads for the actors"},
       {"threads.schedulers", &c::threads_schedulers, count(1, 64),

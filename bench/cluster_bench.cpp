@@ -183,10 +183,12 @@ void freed_device_beside_waiting(benchmark::State& state) {
   for (std::int64_t i = 0; i < state.range(0); ++i) {
     model::server_record server;
     server.id = {model::uuid::from_random(1, static_cast<std::uint64_t>(i))};
-    server.spec.name = "waiting-" + std::to_string(i);
-    server.spec.vcpus = 1 + i % 1000;
-    server.spec.wait_for_capacity = std::chrono::hours{24};
-    server.spec.devices = {{std::nullopt, static_cast<std::int32_t>(2 + i % 7), {{}}}};
+    server.spec.edit([i](model::server_spec& spec) {
+      spec.name = "waiting-" + std::to_string(i);
+      spec.vcpus = 1 + i % 1000;
+      spec.wait_for_capacity = std::chrono::hours{24};
+      spec.devices = {{std::nullopt, static_cast<std::int32_t>(2 + i % 7), {{}}}};
+    });
     server.status = model::server_status::scheduling;
     server.created_at = now;
     loaded.replay({loaded.last_sequence() + 1, now, model::server_created{std::move(server)}});

@@ -274,11 +274,11 @@ model::result<model::answer> cluster::machine::ask(const model::get_server& what
 void cluster::machine::say_why_it_waits(model::server_record& server) const {
   auto request = to_placement_request(server.id, server.spec, now);
   request.avoid_hosts = hosts_to_avoid(request);
-  auto decision = scheduler::plan(state.inventory(), request, policy_of(server.spec.project));
+  auto decision = scheduler::plan(state.inventory(), request, policy_of(server.spec->project));
   if (auto* why = std::get_if<model::refusal>(&decision)) {
     why->suggestions =
         server.why_refused ? server.why_refused->suggestions : std::vector<model::suggestion>{};
-    server.status_reason = summary(*why);
+    server.status_reason = model::summary(*why);
     server.why_refused = std::move(*why);
   }
 }

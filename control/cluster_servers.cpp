@@ -34,7 +34,7 @@ model::result<void> is_kept(const server_record& server) {
   if (model::is_waiting(server)) {
     return in_wrong_state(server, "waits for capacity",
                           "wait until it has a host, or delete it: berthctl server-delete " +
-                              server.spec.name);
+                              server.spec->name);
   }
   if (!server.host) {
     return in_wrong_state(server, "has no host (" + std::string{to_string(server.status)} + ")",

@@ -59,7 +59,7 @@ placement_request to_placement_request(server_id id, const server_spec& spec, ti
 }
 
 timestamp wait_deadline(const server_record& server) {
-  return server.created_at + server.spec.wait_for_capacity.value_or(duration::zero());
+  return server.created_at + server.spec->wait_for_capacity.value_or(duration::zero());
 }
 
 } // namespace berth::model

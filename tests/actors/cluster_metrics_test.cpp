@@ -108,14 +108,16 @@ TEST_F(ClusterMetricsTest, ServersThatWaitArePendingUntilTheyHaveAPlace) {
   model::snapshot_server waiting;
   waiting.server.id = id_of<model::server_id>(3);
   waiting.server.created = 3;
-  waiting.server.spec.name = "waiting";
-  waiting.server.spec.wait_for_capacity = seconds{3600};
+  waiting.server.spec.edit([](model::server_spec& spec) {
+    spec.name = "waiting";
+    spec.wait_for_capacity = seconds{3600};
+  });
   waiting.server.status = model::server_status::scheduling;
   waiting.server.created_at = start - seconds{100};
   auto refused = waiting;
   refused.server.id = id_of<model::server_id>(4);
   refused.server.created = 4;
-  refused.server.spec.name = "refused";
+  refused.server.spec.edit([](model::server_spec& spec) { spec.name = "refused"; });
   refused.server.status = model::server_status::sched_fail;
   refused.server.created_at = start - seconds{60};
   auto core = core_of({model::snapshot_meta{9, 1}, waiting, refused});

@@ -208,10 +208,10 @@ public:
     for (const auto& record : log_) {
       if (const auto* made = std::get_if<model::server_created>(&record.what)) {
         if (made->server.host)
-          give(made->server.id, *made->server.host, made->server.spec.vcpus,
+          give(made->server.id, *made->server.host, made->server.spec->vcpus,
                made->server.attachments);
         else
-          waiting[made->server.id] = made->server.spec.vcpus;
+          waiting[made->server.id] = made->server.spec->vcpus;
       } else if (const auto* got = std::get_if<model::server_placed>(&record.what)) {
         give(got->server, got->host, waiting.at(got->server), got->attachments);
       } else if (const auto* asked = std::get_if<model::server_delete_requested>(&record.what)) {

@@ -159,9 +159,11 @@ TEST(Golden, AWaitingServer) {
   row.server.host.reset();
   row.server.attachments.clear();
   row.server.why_refused = testing::sample_refusal();
-  row.server.spec.priority = 5;
-  row.server.spec.wait_for_capacity = std::chrono::hours{2};
-  row.server.spec.lifetime = std::chrono::hours{72};
+  row.server.spec.edit([](model::server_spec& spec) {
+    spec.priority = 5;
+    spec.wait_for_capacity = std::chrono::hours{2};
+    spec.lifetime = std::chrono::hours{72};
+  });
   row.server.reserved =
       model::reservation{testing::sample_host().host.id,
                          testing::sample_time() + std::chrono::minutes{90}, testing::sample_time()};

@@ -340,13 +340,13 @@ private:
   void judge(const auto&) {}
   void judge(const model::server_created& event) {
     if (event.server.host) {
-      judge_place(event.server.spec.name, *event.server.host, event.server.attachments);
+      judge_place(event.server.spec->name, *event.server.host, event.server.attachments);
     }
   }
   void judge(const model::server_placed& event) {
     const auto& server = mirror_->find_server(event.server)->record;
     EXPECT_TRUE(is_waiting(server));
-    judge_place(server.spec.name, event.host, event.attachments);
+    judge_place(server.spec->name, event.host, event.attachments);
   }
   void judge(const model::server_wait_ended& event) {
     EXPECT_TRUE(is_waiting(mirror_->find_server(event.server)->record));

@@ -112,8 +112,8 @@ void cluster_world::answer_plans() {
       const auto* where = get_if<model::placement>(&*made.plans.back().decision);
       if (counts_on_plans && where != nullptr) {
         replica.apply(scheduler::server_allocated{
-            wish.request.server, where->host, wish.request.amount, where->devices,
-            wish.request.anti_affinity_group, wish.request.ends_at});
+            wish.request->server, where->host, wish.request->amount, where->devices,
+            wish.request->anti_affinity_group, wish.request->ends_at});
       }
     }
     perform(machine->step(now, std::move(made)));

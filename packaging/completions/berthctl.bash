@@ -130,6 +130,7 @@ _berthctl() {
     server-create/--metadata) return ;;
     server-create/--wait-for-capacity) return ;;
     server-create/--priority) return ;;
+    server-create/--explain-host) words=$(_berthctl_names host-list name) ;;
     server-create/--deadline) return ;;
     server-create/--controller) return ;;
     server-create/--token-file) compopt -o default; return ;;
@@ -281,6 +282,7 @@ _berthctl() {
     scheduler-forecast/--fabric) words="none prefer require" ;;
     scheduler-forecast/--expected-lifetime) return ;;
     scheduler-forecast/--count) return ;;
+    scheduler-forecast/--explain-host) words=$(_berthctl_names host-list name) ;;
     scheduler-forecast/--controller) return ;;
     scheduler-forecast/--token-file) compopt -o default; return ;;
     scheduler-forecast/--ca-file) compopt -o default; return ;;
@@ -391,7 +393,7 @@ _berthctl() {
         *) words=$(_berthctl_names server-list name) ;;
       esac ;;
     server-create)
-      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --expected-lifetime --count --auto-start --metadata --wait-for-capacity --priority --no-keep --dry-run --wait --deadline --controller --token-file --ca-file --certificate --key --timeout --output --help"
+      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --expected-lifetime --count --auto-start --metadata --wait-for-capacity --priority --no-keep --dry-run --explain-host --wait --deadline --controller --token-file --ca-file --certificate --key --timeout --output --help"
       case $place in
         0) return ;;
       esac ;;
@@ -473,7 +475,7 @@ _berthctl() {
         *) words=$(_berthctl_names host-list name) ;;
       esac ;;
     scheduler-forecast)
-      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --expected-lifetime --count --controller --token-file --ca-file --certificate --key --timeout --output --help"
+      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --expected-lifetime --count --explain-host --controller --token-file --ca-file --certificate --key --timeout --output --help"
       case $place in
         0) return ;;
       esac ;;

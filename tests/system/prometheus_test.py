@@ -137,8 +137,9 @@ def main():
         eventually("all devices free", lambda: cluster.get("/v1/usage")["devices_free"] == DEVICES)
         targets = [f"127.0.0.1:{port}" for port in (cluster.port, *cluster.host_metrics.values())]
         with Prometheus(targets) as prometheus:
-            make_history(cluster)
+            # Rates need a sample from before anything happens.
             eventually("Prometheus sees the fleet", lambda: prometheus.value("sum(berth_devices)") == DEVICES)
+            make_history(cluster)
             eventually("Prometheus sees the running server",
                        lambda: prometheus.value('berth_servers{state="running"}') == 1)
             eventually("Prometheus sees five allocated devices",

@@ -30,7 +30,7 @@ void replica::run_job(const control::plan_wish& wish, turn_done& done) {
   if (const auto* where = std::get_if<model::placement>(&decision))
     world_.apply(scheduler::server_allocated{request.server, where->host, request.amount,
                                              where->devices, request.anti_affinity_group,
-                                             request.ends_at});
+                                             request.ends_at, request.now, request.devices});
   done.plans.plans.push_back({wish.id, std::move(decision)});
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "control/cluster_machine.hpp"
+#include "control/cluster_state_fold.hpp"
 
 namespace berth::control {
 
@@ -303,16 +304,7 @@ void cluster::machine::ask_again(open_planning what, const model::rule_verdict& 
 void cluster::machine::revoke(model::server_id server, const model::placement& where) {
   const auto* entry = state.find_server(server);
   if (entry != nullptr && entry->record.host) {
-    scheduler::server_allocated truth{server,
-                                      *entry->record.host,
-                                      amount_of(entry->record.spec),
-                                      {},
-                                      entry->record.spec->anti_affinity_group,
-                                      entry->record.ends_at};
-    for (const auto& held_device : entry->record.attachments) {
-      truth.devices.push_back(held_device.device);
-    }
-    updates.emplace_back(std::move(truth));
+    updates.emplace_back(allocation_update(entry->record));
   } else {
     updates.emplace_back(scheduler::server_released{server});
   }

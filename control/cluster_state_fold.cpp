@@ -87,6 +87,10 @@ scheduler::server_allocated allocation_update(const model::server_record& server
   for (const auto& held : server.attachments) {
     update.devices.push_back(held.device);
   }
+  if (server.ends_at && server.spec->lifetime) {
+    update.placed_at = *server.ends_at - *server.spec->lifetime;
+  }
+  update.asked = server.spec->devices;
   return update;
 }
 

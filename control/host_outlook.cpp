@@ -179,7 +179,8 @@ std::optional<outlook> departing_host::make_room_for(const model::placement_requ
 
 void departing_host::put(const model::placement_request& request, const model::placement& where) {
   world_.apply(scheduler::server_allocated{request.server, host_, request.amount, where.devices,
-                                           request.anti_affinity_group, request.ends_at});
+                                           request.anti_affinity_group, request.ends_at,
+                                           request.now, request.devices});
 }
 
 std::optional<outlook> departing_host::bound(const cluster_state& state, const host_entry& host,

@@ -40,4 +40,9 @@ struct cell_levels {
   return {level(amount.cpus, steps.cpus), level(amount.memory_mib, steps.memory_mib)};
 }
 
+/// The least amount of such levels.
+[[nodiscard]] inline model::resources least_of(const cell_levels& levels, const cell_steps& steps) {
+  return {levels.cpus * steps.cpus, levels.memory * steps.memory_mib, 0};
+}
+
 } // namespace berth::scheduler

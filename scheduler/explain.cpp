@@ -226,15 +226,16 @@ private:
   std::vector<model::suggestion> found_;
 };
 
-model::runner_up compare(const inventory::impl& world, const policy& how, const place_found& loser,
-                         const place_found& winner) {
+model::runner_up compare(const inventory::impl& world, const query& asked, const policy& how,
+                         const place_found& loser, const place_found& winner) {
   const auto& record = world.hosts[loser.host].record;
   model::runner_up next{record.id, record.name, "host_id", 0, 0};
   for (std::size_t i = 0; i < score_count; ++i) {
     if (loser.ranked.points[i] != winner.ranked.points[i]) {
-      next.decided_by = score_name(static_cast<score>(i), how);
-      next.points = loser.ranked.points[i];
-      next.winner_points = winner.ranked.points[i];
+      const auto which = static_cast<score>(i);
+      next.decided_by = score_name(which, how);
+      next.points = shown_points(world, asked, how, loser, which);
+      next.winner_points = shown_points(world, asked, how, winner, which);
       break;
     }
   }
@@ -253,7 +254,7 @@ model::decision explain(inventory& world, const model::placement_request& reques
                            in_request_order(inside, asked, best->host, best->chosen),
                            explain_scores(inside, asked, *how.policy, *best)};
     if (const auto next = find_best(inside, asked, *how.policy, best->host)) {
-      where.next = compare(inside, *how.policy, *next, *best);
+      where.next = compare(inside, asked, *how.policy, *next, *best);
     }
     return where;
   }
@@ -289,7 +290,7 @@ std::optional<model::host_verdict> judge_host(const inventory& world,
   const auto best = find_best(inside, asked, *how.policy);
   verdict.is_best = best && best->host == *slot;
   if (best && !verdict.is_best) {
-    verdict.loses = compare(inside, *how.policy, here, *best);
+    verdict.loses = compare(inside, asked, *how.policy, here, *best);
   }
   return verdict;
 }

@@ -52,6 +52,8 @@ std::size_t group_table::key_hash::operator()(const group_key& key) const noexce
   mix((std::uint64_t{key.shape} << 32U) | key.tags);
   mix(static_cast<std::uint64_t>(key.steps.cpus) << 32U ^
       static_cast<std::uint64_t>(key.steps.memory_mib));
+  mix(static_cast<std::uint64_t>(key.stay.until) * 8U +
+      static_cast<std::uint64_t>(key.stay.servers));
   mix((key.for_devices ? 4U : 0U) | (key.has_gpus ? 2U : 0U) | (key.any_free ? 1U : 0U));
   return static_cast<std::size_t>(hash);
 }
@@ -81,6 +83,7 @@ group_place group_table::put(const group_place& was, const group_key& key,
     cell = group.cells.insert(cell, {now.levels, std::make_unique<host_set>()});
   }
   cell->hosts->insert(host);
+  ++group.changes;
   if (++group.hosts == 1) {
     changed_.push_back(now.group);
   }
@@ -91,6 +94,7 @@ void group_table::take_out(const group_place& was, const model::host_id& id) {
   auto& group = groups_[was.group];
   const auto cell = place_of(group.cells, was.levels);
   cell->hosts->erase(id);
+  ++group.changes;
   if (cell->hosts->empty()) {
     group.cells.erase(cell);
   }

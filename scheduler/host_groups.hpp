@@ -10,6 +10,7 @@
 #include "scheduler/device_mask.hpp"
 #include "scheduler/host_set.hpp"
 #include "scheduler/host_shape.hpp"
+#include "scheduler/stay.hpp"
 #include "scheduler/tag_table.hpp"
 
 namespace berth::scheduler {
@@ -26,6 +27,9 @@ struct group_key {
   shape_id shape = 0;   ///< 0 where not for_devices
   device_mask free = 0; ///< devices that can be given away; 0 where not for_devices
   cell_steps steps;
+  /// How long its servers keep the host; left out unless a policy looks at it, and where no device
+  /// is free.
+  host_stay stay;
 
   friend bool operator==(const group_key&, const group_key&) = default;
 };
@@ -40,6 +44,7 @@ struct host_group {
   group_key key;
   std::vector<host_cell> cells; ///< ascending by levels
   std::size_t hosts = 0;
+  std::uint64_t changes = 0; ///< rises when hosts come, go or change cells
 
   /// The host with the lowest id; the group must not be empty.
   [[nodiscard]] const listed_host& lowest() const;

@@ -6,12 +6,15 @@
 
 namespace berth::scheduler {
 
-group_key device_group_of(const host_slot& host) {
-  return {true, host.has_gpus, host.free != 0, host.tags, host.shape, host.free, host.steps};
+group_key device_group_of(const host_slot& host, bool by_stay) {
+  return {true,           host.has_gpus,
+          host.free != 0, host.tags,
+          host.shape,     host.free,
+          host.steps,     by_stay && host.free != 0 ? stay_of(host.ends) : host_stay{}};
 }
 
 group_key ordinary_group_of(const host_slot& host) {
-  return {false, host.has_gpus, host.free != 0, host.tags, 0, 0, host.steps};
+  return {false, host.has_gpus, host.free != 0, host.tags, 0, 0, host.steps, {}};
 }
 
 closure closure_of(const model::host_record& host) {
@@ -20,6 +23,13 @@ closure closure_of(const model::host_record& host) {
          : !host.settled                             ? closure::unsettled
          : host.maintenance                          ? closure::maintenance
                                                      : closure::none;
+}
+
+void host_index::see_stays() {
+  by_stay_ = true;
+  for (std::size_t slot = 0; slot < known_.size(); ++slot) {
+    touch(static_cast<host_slot_id>(slot));
+  }
 }
 
 void host_index::touch(host_slot_id slot) {
@@ -64,8 +74,8 @@ void host_index::put(indexed_host& known, const host_slot& host, host_slot_id sl
     return;
   }
   open_ += is_new ? 1U : 0U;
-  known.for_devices =
-      groups_.put(known.for_devices, device_group_of(host), {known.id, slot, host.amounts.gpu});
+  known.for_devices = groups_.put(known.for_devices, device_group_of(host, by_stay_),
+                                  {known.id, slot, host.amounts.gpu});
   known.ordinary =
       groups_.put(known.ordinary, ordinary_group_of(host), {known.id, slot, host.amounts.ordinary});
 }

@@ -20,7 +20,7 @@ inline constexpr std::size_t closures = 5;
 [[nodiscard]] closure closure_of(const model::host_record& host);
 
 /// The group of an open host, for servers with devices and for the others.
-[[nodiscard]] group_key device_group_of(const host_slot& host);
+[[nodiscard]] group_key device_group_of(const host_slot& host, bool by_stay);
 [[nodiscard]] group_key ordinary_group_of(const host_slot& host);
 
 /// The hosts as decisions look for them: open ones by group and cell, once for servers with devices
@@ -28,6 +28,9 @@ inline constexpr std::size_t closures = 5;
 /// begins, so that what changes often in between is indexed once.
 class host_index {
 public:
+  /// From now on hosts are told apart by their servers' stays as well. Touches every host.
+  void see_stays();
+  [[nodiscard]] bool sees_stays() const { return by_stay_; }
   /// The host in this slot changed, appeared or went.
   void touch(host_slot_id slot);
   /// Takes in every change.
@@ -64,6 +67,7 @@ private:
   void put(indexed_host& known, const host_slot& host, host_slot_id slot);
   void take_out(indexed_host& known, host_slot_id slot);
 
+  bool by_stay_ = false;
   group_table groups_;
   group_set for_devices_;
   group_set ordinary_;

@@ -25,6 +25,20 @@ void set_entry(device_entry& entry, const model::device_record& device, kind_id 
   entry.reserve = device.reserve;
 }
 
+flavour flavour_of(const server_allocated& update) {
+  flavour wanted{{},
+                 static_cast<std::int64_t>(update.devices.size()),
+                 update.amount.cpus,
+                 update.amount.memory_mib};
+  for (const auto& request : update.asked) {
+    if (!request.id) {
+      wanted.devices = request.alternatives;
+      break;
+    }
+  }
+  return wanted;
+}
+
 void set_bit(device_mask& set, std::size_t position, bool on) {
   if (position >= device_slots_max) {
     return;
@@ -100,6 +114,7 @@ void inventory::impl::set_shape(host_slot_id slot, host_shape shape) {
       pool->forget_shape(added.id);
     }
     asks.clear(); // what they remember of a group may be about the former shape of this number
+    outlooks.forget();
   }
   if (host.known) {
     shapes.remove(host.shape);
@@ -180,7 +195,14 @@ void inventory::impl::apply(const host_gone& update) {
     return;
   }
   drop_devices(*slot);
-  std::erase_if(servers, [&slot](const auto& server) { return server.second.host == *slot; });
+  std::erase_if(servers, [this, &slot](const auto& server) {
+    const bool here = server.second.host == *slot;
+    if (here) {
+      mix.count(server.second.kind_of_server, -1);
+      mix.drop(server.second.kind_of_server);
+    }
+    return here;
+  });
   for (const auto& member : std::vector{hosts[*slot].groups}) {
     count_member(*slot, member.first, -member.second);
   }
@@ -258,6 +280,10 @@ void inventory::impl::put_on(const allocation& added) {
   }
   ++host.servers;
   count_member(added.host, added.group, +1);
+  if (added.holds_devices) {
+    mix.count(added.kind_of_server, +1);
+    host.ends.push_back(added.ends);
+  }
   refresh(added.host);
 }
 
@@ -269,6 +295,10 @@ void inventory::impl::take_off(const allocation& old) {
   }
   --host.servers;
   count_member(old.host, old.group, -1);
+  if (old.holds_devices) {
+    mix.count(old.kind_of_server, -1);
+    host.ends.erase(std::find(host.ends.begin(), host.ends.end(), old.ends));
+  }
   refresh(old.host);
 }
 
@@ -291,8 +321,13 @@ void inventory::impl::apply(const server_allocated& update) {
       set_bit(wanted.devices, *position, true);
     }
   }
+  if (wanted.holds_devices) {
+    wanted.kind_of_server = mix.hold(flavour_of(update));
+    wanted.ends = rounded_end(update.placed_at, update.ends_at);
+  }
   const auto [known, is_new] = servers.try_emplace(update.server, wanted);
   if (!is_new && known->second == wanted) {
+    mix.drop(wanted.kind_of_server);
     // What a replica has decided itself comes back as the truth.
     if (host.free != free_before) {
       refresh(*slot);
@@ -300,7 +335,9 @@ void inventory::impl::apply(const server_allocated& update) {
     return;
   }
   if (!is_new) {
-    take_off(std::exchange(known->second, wanted));
+    const auto old = std::exchange(known->second, wanted);
+    take_off(old);
+    mix.drop(old.kind_of_server);
   }
   put_on(wanted);
 }
@@ -313,6 +350,7 @@ void inventory::impl::apply(const server_released& update) {
   const allocation old = found->second;
   servers.erase(found);
   take_off(old);
+  mix.drop(old.kind_of_server);
 }
 
 inventory::impl::lifted inventory::impl::lift(const model::server_id& server) {
@@ -365,6 +403,13 @@ void inventory::impl::begin_decision() const {
         count_group(*pool, group);
       }
     }
+  }
+}
+
+void inventory::impl::see_stays() const {
+  if (!index.sees_stays()) {
+    index.see_stays();
+    begin_decision();
   }
 }
 

@@ -13,8 +13,11 @@
 #include "scheduler/host_index.hpp"
 #include "scheduler/host_shape.hpp"
 #include "scheduler/kinds.hpp"
+#include "scheduler/outlook_keeper.hpp"
+#include "scheduler/request_mix.hpp"
 #include "scheduler/reserve.hpp"
 #include "scheduler/scheduler.hpp"
+#include "scheduler/stay.hpp"
 #include "scheduler/tag_table.hpp"
 
 namespace berth::scheduler {
@@ -58,6 +61,7 @@ struct host_slot {
   std::vector<model::device_id> device_ids;              ///< in PCI order
   std::vector<device_entry> devices;                     ///< the same devices
   std::vector<std::pair<group_id, std::int32_t>> groups; ///< members of anti-affinity groups here
+  std::vector<std::int64_t> ends;                        ///< rounded, of the servers with devices
   model::host_record record;
 
   [[nodiscard]] bool is_open() const { return known && closed == closure::none; }
@@ -75,7 +79,9 @@ struct allocation {
   group_id group = 0;
   bool holds_devices = false;
   model::resources amount;
-  device_mask devices = 0; ///< those of the first device_slots_max
+  device_mask devices = 0;                       ///< those of the first device_slots_max
+  flavour_id kind_of_server = request_mix::none; ///< of those with devices
+  std::int64_t ends = unknown_end;               ///< rounded
 
   friend bool operator==(const allocation&, const allocation&) = default;
 };
@@ -107,6 +113,7 @@ struct inventory::impl {
   std::unordered_map<model::device_id, device_place> device_by_id;
   std::unordered_map<model::server_id, allocation> servers;
   std::unordered_map<std::string, group_id> group_by_name;
+  request_mix mix; ///< of the servers with devices
   /// By anti-affinity group: hosts with members, unsorted.
   std::unordered_map<group_id, std::vector<host_slot_id>> group_hosts;
 
@@ -119,11 +126,14 @@ struct inventory::impl {
   mutable std::vector<std::shared_ptr<device_pool>> pools;
   mutable std::vector<std::shared_ptr<device_ask>> asks; ///< the latest first
   mutable std::uint64_t pools_generation = 0;
+  mutable outlook_keeper outlooks;
 
   /// Brings the index up to date; call once before a decision.
   void begin_decision() const;
   /// The pool of a selector.
   [[nodiscard]] std::shared_ptr<device_pool> pool_of(const model::device_selector& selector) const;
+  /// Makes the index tell hosts apart by stay, from now on.
+  void see_stays() const;
   /// Sees to it that the pool's buckets are filled.
   void index_pool(device_pool& pool) const;
 

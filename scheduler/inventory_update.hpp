@@ -8,6 +8,7 @@
 #include "model/device.hpp"
 #include "model/host.hpp"
 #include "model/ids.hpp"
+#include "model/request.hpp"
 #include "model/resources.hpp"
 #include "model/time.hpp"
 
@@ -50,6 +51,9 @@ struct server_allocated {
       devices; ///< become unavailable, until a device_changed or device_turned says otherwise
   std::string anti_affinity_group;
   std::optional<model::timestamp> ends_at{}; ///< when it is expected to be gone, if known
+  model::timestamp placed_at{};              ///< with ends_at: when it was placed
+  /// The devices it asked for, so that more like it can be expected. Empty: any would have done.
+  std::vector<model::device_request> asked{};
 };
 
 /// The server takes nothing any more. Its devices stay unavailable until a device_changed or

@@ -52,8 +52,8 @@ public:
   }
 
   void place(const model::placement_request& request, const model::placement& where) {
-    taken_.push_back(
-        {request.server, where.host, request.amount, where.devices, request.anti_affinity_group});
+    taken_.push_back({request.server, where.host, request.amount, where.devices,
+                      request.anti_affinity_group, request.ends_at, request.now, request.devices});
     world_.apply(taken_.back());
   }
 

@@ -3,12 +3,16 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "scheduler/cell.hpp"
 #include "scheduler/scheduler.hpp"
+#include "scheduler/stay.hpp"
 
 namespace berth::scheduler {
+
+class outlook;
 
 /// What a policy may look at: the request, and what all hosts of one cell have in common.
 struct policy_view {
@@ -17,12 +21,28 @@ struct policy_view {
   int matching_free = 0;          ///< free devices of the host that it could get; 0 if none asked
   int free_devices = 0;           ///< of any kind; 0 for a server without devices
   bool has_gpus = false;
-  cell_steps steps;   ///< of the host
-  cell_levels wanted; ///< the amount in the host's steps
-  cell_levels free;   ///< before the server is placed
+  cell_steps steps{};   ///< of the host
+  cell_levels wanted{}; ///< the amount in the host's steps
+  cell_levels free{};   ///< before the server is placed
+
+  int all_devices = 0; ///< free or not
+  // Only for a policy that sees stays.
+  host_stay stay{};
+  std::int64_t now = 0;
+  std::int64_t ends = unknown_end; ///< of the server, rounded
+  // Only for a policy that sees the mix: by flavour of the outlook, free devices that match it.
+  const outlook* expected = nullptr;
+  std::span<const int> matching_before{};
+  std::span<const int> matching_after{};
 };
 
-/// How hosts that pass every hard rule are compared. A policy gives two scores of 0 to 1000 points;
+/// A score for a person: points of 0 to 1000, and a reason.
+struct told {
+  std::int32_t points = 0;
+  std::string reason;
+};
+
+/// How hosts that pass every hard rule are compared. A policy gives two scores, greater is better;
 /// between them comes how close together the devices sit (docs/placement.md). It sees hosts by cell
 /// only, so that a decision touches cells and not hosts; equal hosts end at the lowest id.
 struct policy {
@@ -30,9 +50,9 @@ struct policy {
   /// The names of the two scores, for the explanation.
   std::array<std::string_view, 2> scores;
   /// Compared before closeness.
-  std::int32_t (*first)(const policy_view& at);
+  std::int64_t (*first)(const policy_view& at);
   /// Compared after closeness.
-  std::int32_t (*second)(const policy_view& at);
+  std::int64_t (*second)(const policy_view& at);
   /// How `first` depends on the host, so that the search can stop early.
   enum class order : std::uint8_t {
     fewest_free, ///< on matching_free alone, and falls as it rises
@@ -40,12 +60,22 @@ struct policy {
     by_cell,     ///< on anything
   };
   order first_by = order::by_cell;
+  /// Whether the view has the servers' stays, and the outlook. Both cost something, so only those
+  /// that look get them.
+  bool sees_stays = false;
+  bool sees_mix = false;
+  /// The scores for a person; null: they are points already, on the devices and on the CPUs and
+  /// memory left over.
+  told (*tell_first)(const policy_view& at) = nullptr;
+  told (*tell_second)(const policy_view& at) = nullptr;
 };
 
 /// Every policy, the default first.
 [[nodiscard]] std::span<const policy* const> policies();
 
 extern const policy spread;
+extern const policy fragmentation;
+extern const policy lifetime;
 
 /// `part` of `whole` in points, for 0 <= part <= whole.
 [[nodiscard]] constexpr std::int32_t points_of(std::int64_t part, std::int64_t whole) {

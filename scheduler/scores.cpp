@@ -63,22 +63,73 @@ std::int32_t closeness_points(const choice_cost& cost, int devices,
   return wished == 0 ? points_max : sum / wished;
 }
 
+policy_sight::policy_sight(const inventory::impl& world, const query& asked, const policy& how)
+    : world_(world), how_(how) {
+  const auto& request = asked.request;
+  if (how.sees_mix && asked.holds_devices) {
+    expected_ = &world.outlooks.look(world);
+  }
+  if (how.sees_stays) {
+    now_ = request.now.time_since_epoch().count();
+    ends_ = rounded_end(request.now, request.ends_at);
+  }
+}
+
+void policy_sight::look(policy_view& view, const group_key& key, device_mask taken) {
+  view.all_devices =
+      key.for_devices ? static_cast<int>(world_.shapes.at(key.shape).kinds.size()) : 0;
+  if (how_.sees_stays) {
+    view.stay = key.stay;
+    view.now = now_;
+    view.ends = ends_;
+  }
+  if (expected_ != nullptr) {
+    world_.outlooks.count_matching(world_, key.shape, key.free, before_);
+    world_.outlooks.count_matching(world_, key.shape, key.free & ~taken, after_);
+    view.expected = expected_;
+    view.matching_before = before_;
+    view.matching_after = after_;
+  }
+}
+
+namespace {
+
+policy_view view_on(const inventory::impl& world, const query& asked, host_slot_id host,
+                    const host_choice& chosen) {
+  const auto& slot = world.hosts[host];
+  const auto& amount = asked.request.amount;
+  const auto& free = asked.holds_devices ? slot.amounts.gpu : slot.amounts.ordinary;
+  const int described = asked.ask->described_count;
+  policy_view view{amount};
+  view.devices = described;
+  view.matching_free =
+      described > 0 ? count(slot.free & matching_of(world, *chosen.choice, slot.shape)) : 0;
+  view.free_devices = asked.holds_devices ? count(slot.free) : 0;
+  view.has_gpus = slot.has_gpus;
+  view.steps = slot.steps;
+  view.wanted = levels_of(amount, slot.steps);
+  view.free = levels_of(free, slot.steps);
+  return view;
+}
+
+group_key key_of(const query& asked, const policy& how, const host_slot& host) {
+  return asked.holds_devices ? device_group_of(host, how.sees_stays) : ordinary_group_of(host);
+}
+
+} // namespace
+
 ranking rank_on(const inventory::impl& world, const query& asked, const policy& how,
                 host_slot_id host, const host_choice& chosen) {
   const auto& slot = world.hosts[host];
   const auto& request = asked.request;
-  const auto& free = asked.holds_devices ? slot.amounts.gpu : slot.amounts.ordinary;
-  const int matching = count(slot.free & matching_of(world, *chosen.choice, slot.shape));
   const auto& devices = chosen.devices;
-  return rank(
-      request, how,
-      {chosen.choice->rank,
-       request.preferred_host == slot.record.id,
-       world.tags.at(slot.tags),
-       closeness_points(devices.cost, count(devices.devices), request.topology),
-       {request.amount, asked.ask->described_count, asked.ask->described_count > 0 ? matching : 0,
-        asked.holds_devices ? count(slot.free) : 0, slot.has_gpus, slot.steps,
-        levels_of(request.amount, slot.steps), levels_of(free, slot.steps)}});
+  policy_sight sight{world, asked, how};
+  ranked_host ranked{chosen.choice->rank, request.preferred_host == slot.record.id,
+                     world.tags.at(slot.tags),
+                     closeness_points(devices.cost, count(devices.devices), request.topology),
+                     view_on(world, asked, host, chosen)};
+  sight.look(ranked.view, key_of(asked, how, slot), devices.devices);
+  return rank(request, how, ranked);
 }
 
 std::string score_name(score which, const policy& how) {
@@ -101,18 +152,56 @@ std::string score_name(score which, const policy& how) {
   return {};
 }
 
+namespace {
+
+/// A score of the policy's own, for a person.
+told tell(const inventory::impl& world, const query& asked, const policy& how,
+          const place_found& found, score which) {
+  policy_view view = view_on(world, asked, found.host, found.chosen);
+  const auto tell_it = which == score::first ? how.tell_first : how.tell_second;
+  if (tell_it != nullptr) {
+    policy_sight sight{world, asked, how};
+    sight.look(view, key_of(asked, how, world.hosts[found.host]), found.chosen.devices.devices);
+    return tell_it(view);
+  }
+  const auto points =
+      static_cast<std::int32_t>(std::clamp<std::int64_t>(found.ranked[which], 0, points_max));
+  if (which == score::first) {
+    return {points,
+            std::to_string(view.matching_free - view.devices) + " matching devices stay free"};
+  }
+  const auto& amounts = world.hosts[found.host].amounts;
+  const auto left = (asked.holds_devices ? amounts.gpu : amounts.ordinary) - asked.request.amount;
+  return {points, std::to_string(left.cpus) + " of " + std::to_string(amounts.capacity.cpus) +
+                      " CPUs and " + std::to_string(left.memory_mib) + " of " +
+                      std::to_string(amounts.capacity.memory_mib) + " MiB stay free"};
+}
+
+} // namespace
+
+std::int32_t shown_points(const inventory::impl& world, const query& asked, const policy& how,
+                          const place_found& found, score which) {
+  return which == score::first || which == score::second
+             ? tell(world, asked, how, found, which).points
+             : static_cast<std::int32_t>(found.ranked[which]);
+}
+
 std::vector<model::score_part> explain_scores(const inventory::impl& world, const query& asked,
                                               const policy& how, const place_found& found) {
-  const auto& slot = world.hosts[found.host];
   const auto& request = asked.request;
   const auto& ranked = found.ranked;
-  const auto& free = asked.holds_devices ? slot.amounts.gpu : slot.amounts.ordinary;
-  const auto left = free - request.amount;
   const int devices = asked.ask->described_count + static_cast<int>(asked.ask->named.size());
   std::vector<model::score_part> parts;
   const auto add = [&](bool says_something, score which, std::string reason) {
     if (says_something) {
-      parts.push_back({score_name(which, how), ranked[which], std::move(reason)});
+      parts.push_back(
+          {score_name(which, how), static_cast<std::int32_t>(ranked[which]), std::move(reason)});
+    }
+  };
+  const auto add_own = [&](bool says_something, score which) {
+    if (says_something) {
+      auto own = tell(world, asked, how, found, which);
+      parts.push_back({score_name(which, how), own.points, std::move(own.reason)});
     }
   };
   const int rank = found.chosen.choice->rank;
@@ -124,15 +213,9 @@ std::vector<model::score_part> explain_scores(const inventory::impl& world, cons
       std::to_string(ranked[score::preferred_tags]) + " of 1000 of the preferred tags");
   add(!asked.holds_devices, score::gpu_free_host,
       ranked[score::gpu_free_host] > 0 ? "a host without GPUs" : "no host without GPUs fits");
-  add(asked.ask->described_count > 0, score::first,
-      std::to_string(count(slot.free & matching_of(world, *found.chosen.choice, slot.shape)) -
-                     asked.ask->described_count) +
-          " matching devices stay free");
+  add_own(asked.ask->described_count > 0, score::first);
   add(devices > 1, score::closeness, closeness_text(found.chosen.devices.cost, devices));
-  add(true, score::second,
-      std::to_string(left.cpus) + " of " + std::to_string(slot.amounts.capacity.cpus) +
-          " CPUs and " + std::to_string(left.memory_mib) + " of " +
-          std::to_string(slot.amounts.capacity.memory_mib) + " MiB stay free");
+  add_own(true, score::second);
   return parts;
 }
 

@@ -28,15 +28,33 @@ enum class score : std::uint8_t {
 inline constexpr std::size_t score_count = 7;
 inline constexpr std::int32_t points_max = 1000;
 
-/// Points by score; greater is better.
+/// By score; greater is better. Points but for the policy's two, which are its own.
 struct ranking {
-  std::array<std::int32_t, score_count> points{};
+  std::array<std::int64_t, score_count> points{};
 
-  std::int32_t& operator[](score which) { return points[static_cast<std::size_t>(which)]; }
-  [[nodiscard]] std::int32_t operator[](score which) const {
+  std::int64_t& operator[](score which) { return points[static_cast<std::size_t>(which)]; }
+  [[nodiscard]] std::int64_t operator[](score which) const {
     return points[static_cast<std::size_t>(which)];
   }
   friend auto operator<=>(const ranking&, const ranking&) = default;
+};
+
+/// Fills in what only some policies look at. One serves one decision.
+class policy_sight {
+public:
+  policy_sight(const inventory::impl& world, const query& asked, const policy& how);
+  /// `key`: the host's group; `taken`: the devices that the server would get. The view refers to
+  /// this object and is good until the next call.
+  void look(policy_view& view, const group_key& key, device_mask taken);
+
+private:
+  const inventory::impl& world_;
+  const policy& how_;
+  const outlook* expected_ = nullptr;
+  std::int64_t now_ = 0;
+  std::int64_t ends_ = unknown_end;
+  std::vector<int> before_;
+  std::vector<int> after_;
 };
 
 /// What tells hosts apart in a ranking.
@@ -68,6 +86,10 @@ struct place_found {
 
 /// `closeness`, or the policy's name for its own.
 [[nodiscard]] std::string score_name(score which, const policy& how);
+
+/// A score in points of 0 to 1000, for a person.
+[[nodiscard]] std::int32_t shown_points(const inventory::impl& world, const query& asked,
+                                        const policy& how, const place_found& found, score which);
 
 /// The points with their reasons, for a person; scores that say nothing about this request are
 /// left out.

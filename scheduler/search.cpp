@@ -16,7 +16,8 @@ public:
   search(const inventory::impl& world, const query& asked, const policy& how,
          std::optional<host_slot_id> without)
       : world_(world), asked_(asked), ask_(*asked.ask), how_(how), without_(without),
-        tagged_(!asked.request.tags.require.empty() || !asked.request.tags.avoid.empty()) {}
+        tagged_(!asked.request.tags.require.empty() || !asked.request.tags.avoid.empty()),
+        sight_(world, asked, how) {}
 
   std::optional<place_found> run() {
     for (std::size_t i = 0; i < ask_.combinations.size() && !best_; ++i) {
@@ -106,6 +107,7 @@ private:
             count(group.key.free & matching_of(world_, *choice_, group.key.shape));
       }
     }
+    sight_.look(host.view, group.key, devices != nullptr ? devices->devices : 0);
     consider_cells(group, host, devices);
   }
 
@@ -229,6 +231,7 @@ private:
   const policy& how_;
   const std::optional<host_slot_id> without_;
   const bool tagged_;
+  policy_sight sight_;
   std::size_t number_ = 0;
   const combination* choice_ = nullptr;
   device_ask::group_choice unremembered_;
@@ -239,6 +242,9 @@ private:
 
 std::optional<place_found> find_best(const inventory::impl& world, const query& asked,
                                      const policy& how, std::optional<host_slot_id> without) {
+  if (how.sees_stays) {
+    world.see_stays();
+  }
   return search{world, asked, how, without}.run();
 }
 

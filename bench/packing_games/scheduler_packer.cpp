@@ -73,6 +73,8 @@ public:
     taken.amount = request.amount;
     taken.devices = where->devices;
     taken.ends_at = request.ends_at;
+    taken.placed_at = request.now;
+    taken.asked = request.devices;
     world_.apply(taken);
     const std::uint64_t server = number_of(request.server.value);
     devices_.emplace(server, std::move(where->devices));

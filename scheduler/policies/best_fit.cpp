@@ -7,12 +7,12 @@ namespace berth::scheduler {
 namespace {
 
 /// As few matching devices left over as possible: 7 points each keep all of device_slots_max apart.
-std::int32_t device_fit(const policy_view& at) {
+std::int64_t device_fit(const policy_view& at) {
   return 1000 - 7 * std::max(0, at.matching_free - at.devices);
 }
 
 /// As little CPU and memory left over as possible.
-std::int32_t resource_fit(const policy_view& at) {
+std::int64_t resource_fit(const policy_view& at) {
   const int left =
       std::max(0, at.free.cpus - at.wanted.cpus) + std::max(0, at.free.memory - at.wanted.memory);
   return 1000 - points_of(left, 2 * cell_levels::most);

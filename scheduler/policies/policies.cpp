@@ -5,7 +5,7 @@
 namespace berth::scheduler {
 
 std::span<const policy* const> policies() {
-  static constexpr std::array all{&best_fit, &spread};
+  static constexpr std::array all{&best_fit, &spread, &fragmentation, &lifetime};
   return all;
 }
 

@@ -6,11 +6,11 @@ namespace berth::scheduler {
 
 namespace {
 
-std::int32_t device_room(const policy_view& at) {
+std::int64_t device_room(const policy_view& at) {
   return 7 * std::max(0, at.matching_free - at.devices);
 }
 
-std::int32_t resource_room(const policy_view& at) {
+std::int64_t resource_room(const policy_view& at) {
   const int left =
       std::max(0, at.free.cpus - at.wanted.cpus) + std::max(0, at.free.memory - at.wanted.memory);
   return points_of(left, 2 * cell_levels::most);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "model/text.hpp"
+#include "scheduler/outlook.hpp"
 #include "scheduler/scores.hpp"
 
 namespace berth::scheduler {
@@ -86,11 +87,18 @@ bool can_deal(const reference_world& world, wish_list left, const device_list& d
   return false;
 }
 
+/// What is to be expected, and the flavours it is about.
+struct expectation {
+  std::vector<flavour> flavours;
+  outlook look;
+};
+
 class reference_host {
 public:
   reference_host(const reference_world& world, const host_changed& host,
-                 const model::placement_request& request, const policy& how)
-      : world_(world), host_(host), request_(request), how_(how) {
+                 const model::placement_request& request, const policy& how,
+                 const expectation* expected = nullptr)
+      : world_(world), host_(host), request_(request), how_(how), expected_(expected) {
     for (const auto& device : host.devices) {
       if (model::is_offerable(device) && world.taken.count(device.info.id) == 0) {
         free_.push_back(&device);
@@ -349,16 +357,76 @@ public:
     const auto steps = steps_of(capacity());
     const bool gpus = std::any_of(host_.devices.begin(), host_.devices.end(),
                                   [](const auto& device) { return model::is_gpu(device.type); });
-    const auto free_devices = request_.devices.empty() ? 0 : static_cast<int>(free_.size());
-    return scheduler::rank(
-        request_, how_,
-        {alternatives,
-         request_.preferred_host == host_.host.id,
-         host_.host.tags,
-         closeness_points(set.cost, static_cast<int>(set.devices.size()), request_.topology),
-         {request_.amount, static_cast<int>(described_count_), chosen.empty() ? 0 : matching,
-          free_devices, gpus, steps, levels_of(request_.amount, steps),
-          levels_of(free_amount(), steps)}});
+    ranked_host ranked{
+        alternatives,
+        request_.preferred_host == host_.host.id,
+        host_.host.tags,
+        closeness_points(set.cost, static_cast<int>(set.devices.size()), request_.topology),
+        {request_.amount, static_cast<int>(described_count_), chosen.empty() ? 0 : matching,
+         request_.devices.empty() ? 0 : static_cast<int>(free_.size()), gpus, steps,
+         levels_of(request_.amount, steps), levels_of(free_amount(), steps)}};
+    ranked.view.all_devices = request_.devices.empty() ? 0 : static_cast<int>(host_.devices.size());
+    if (how_.sees_stays) {
+      ranked.view.stay = request_.devices.empty() ? host_stay{} : stay();
+      ranked.view.now = request_.now.time_since_epoch().count();
+      ranked.view.ends = rounded_end(request_.now, request_.ends_at);
+    }
+    std::vector<int> before;
+    std::vector<int> after;
+    if (expected_ != nullptr) {
+      before = count_matching(free_, *expected_);
+      auto left = free_;
+      std::erase_if(left, [&set](const auto* device) {
+        return std::count(set.devices.begin(), set.devices.end(), device) > 0;
+      });
+      after = count_matching(left, *expected_);
+      ranked.view.expected = &expected_->look;
+      ranked.view.matching_before = before;
+      ranked.view.matching_after = after;
+    }
+    return scheduler::rank(request_, how_, ranked);
+  }
+
+  /// Of these devices, how many match each flavour.
+  [[nodiscard]] std::vector<int> count_matching(const device_list& devices,
+                                                const expectation& expected) const {
+    std::vector<int> counts;
+    for (const auto& wanted : expected.flavours) {
+      const auto any_device = std::vector<model::device_selector>(1);
+      const auto& selectors = wanted.devices.empty() ? any_device : wanted.devices;
+      counts.push_back(
+          static_cast<int>(std::count_if(devices.begin(), devices.end(), [&](const auto* device) {
+            return std::any_of(selectors.begin(), selectors.end(), [&](const auto& selector) {
+              return matches(world_, selector, *device);
+            });
+          })));
+    }
+    return counts;
+  }
+
+  /// Adds this host to what is expected of all.
+  void add_to(expectation& expected) const {
+    const auto steps = steps_of(capacity());
+    const auto least = least_of(levels_of(free_amount(), steps), steps);
+    expected.look.add_hosts(1, count_matching(free_, expected), least.cpus, least.memory_mib);
+    if (!free_.empty() && free_.size() == host_.devices.size()) {
+      expected.look.add_whole(static_cast<std::int32_t>(free_.size()), steps, 1);
+    }
+  }
+
+  [[nodiscard]] host_stay stay() const {
+    std::vector<std::int64_t> ends;
+    for (const auto& [id, server] : world_.servers) {
+      if (server.host == host_.host.id && !server.devices.empty()) {
+        ends.push_back(rounded_end(server.placed_at, server.ends_at));
+      }
+    }
+    return free_.empty() ? host_stay{} : stay_of(ends);
+  }
+  [[nodiscard]] bool is_open() const {
+    const auto& host = host_.host;
+    return host.enabled && host.status == model::host_status::online && host.settled &&
+           !host.maintenance;
   }
 
 private:
@@ -366,6 +434,7 @@ private:
   const host_changed& host_;
   const model::placement_request& request_;
   const policy& how_;
+  const expectation* expected_;
   device_list free_;
   std::set<model::device_id> named_;
   std::size_t described_count_ = 0;
@@ -407,13 +476,62 @@ void reference_world::apply(const inventory_update& update) {
   }
 }
 
+namespace {
+
+/// The flavours of the servers that hold devices, the 32 that hold most of them.
+std::vector<std::pair<flavour, std::int64_t>> greatest_flavours(const reference_world& world) {
+  std::vector<std::pair<flavour, std::int64_t>> found;
+  for (const auto& [id, server] : world.servers) {
+    if (server.devices.empty()) {
+      continue;
+    }
+    flavour wanted{{},
+                   static_cast<std::int64_t>(server.devices.size()),
+                   server.amount.cpus,
+                   server.amount.memory_mib};
+    for (auto wish = server.asked.rbegin(); wish != server.asked.rend(); ++wish) {
+      wanted.devices = wish->id ? wanted.devices : wish->alternatives;
+    }
+    const auto known = std::find_if(found.begin(), found.end(),
+                                    [&wanted](const auto& each) { return each.first == wanted; });
+    known == found.end() ? found.emplace_back(wanted, 1) : * known = {wanted, known->second + 1};
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    const auto held = [](const auto& of) { return of.first.count * of.second; };
+    return held(a) != held(b) ? held(a) > held(b) : precedes(a.first, b.first);
+  });
+  found.resize(std::min(found.size(), outlook::flavours_max));
+  return found;
+}
+
+expectation expect(const reference_world& world, const model::placement_request& request,
+                   const policy& how) {
+  expectation expected;
+  for (auto& [wanted, servers] : greatest_flavours(world)) {
+    expected.look.flavours.push_back({wanted.count, wanted.cpus, wanted.memory_mib, servers, 0, 0});
+    expected.flavours.push_back(wanted);
+  }
+  for (const auto& [id, changed] : world.hosts) {
+    const reference_host host{world, changed, request, how};
+    if (host.is_open()) {
+      host.add_to(expected);
+    }
+  }
+  expected.look.set_prices();
+  return expected;
+}
+
+} // namespace
+
 reference_decision reference_plan(const reference_world& world,
                                   const model::placement_request& request, const policy& how) {
+  const bool expects = how.sees_mix && !request.devices.empty();
+  const auto expected = expects ? expect(world, request, how) : expectation{};
   reference_decision decision;
   for (const auto& [rank, chosen] : all_choices(request)) {
     std::optional<ranking> best;
     for (const auto& [id, changed] : world.hosts) { // ascending by id: the first of equals stays
-      const reference_host host{world, changed, request, how};
+      const reference_host host{world, changed, request, how, expects ? &expected : nullptr};
       const bool open = host.first_failing_rule().empty();
       const auto set = open ? host.best(chosen) : std::nullopt;
       if (!set) {

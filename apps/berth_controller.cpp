@@ -95,7 +95,8 @@ control::cluster_config cluster_settings(const controller_config& config) {
   settings.keep_reasons = config.scheduler_keep_reasons;
   settings.specs_per_command_max = static_cast<std::size_t>(config.limits_batch);
   settings.scheduling.policy = scheduler::find_policy(config.scheduler_policy);
-  for (const auto& [project, pool] : parse_pools(config.scheduler_pools).value())
+  const auto pools = parse_pools(config.scheduler_pools).value();
+  for (const auto& [project, pool] : pools)
     settings.project_scheduling[project].policy = scheduler::find_policy(pool.policy);
   settings.reserve_after = config.queue_reserve_after;
   settings.reserve_priority = static_cast<std::int32_t>(config.queue_reserve_priority);
@@ -106,7 +107,8 @@ control::cluster_config cluster_settings(const controller_config& config) {
 /// Of a configuration that was checked.
 std::vector<actors::capacity_shape> capacity_shapes(const controller_config& config) {
   std::vector<actors::capacity_shape> shapes;
-  for (const auto& shape : parse_capacity_shapes(config.capacity_shapes).value())
+  const auto wanted = parse_capacity_shapes(config.capacity_shapes).value();
+  for (const auto& shape : wanted)
     shapes.push_back(
         {shape.model, shape.gpus,
          actors::parse_togetherness(shape.together).value_or(actors::togetherness::anywhere)});
@@ -139,7 +141,8 @@ public:
         actors::spawn_store_writer(system_, std::move(store.log), writer_settings(config, reader));
     parts.schedulers = spawn_schedulers(config.scheduler_policy, config.threads_schedulers,
                                         capacity_shapes(config));
-    for (const auto& [project, pool] : parse_pools(config.scheduler_pools).value())
+    const auto pools = parse_pools(config.scheduler_pools).value();
+    for (const auto& [project, pool] : pools)
       parts.pools[project] = spawn_schedulers(pool.policy, pool.schedulers);
     cluster_ = actors::spawn_cluster(system_, std::move(parts), std::move(loaded));
     // Writer, schedulers and courier are linked to the cluster: its end is the end of all.

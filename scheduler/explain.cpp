@@ -205,7 +205,8 @@ private:
     const auto& inside = world_.internals();
     const query asked = resolve(inside, request_);
     std::vector<sized_server> found;
-    for (const auto& [id, each] : inside.servers) { // sorted by the caller
+    // In any order: the caller sorts.
+    inside.servers.for_each([&](const model::server_id& id, const allocation& each) {
       const auto& host = inside.hosts[each.host];
       const auto& free = asked.holds_devices ? host.amounts.gpu : host.amounts.ordinary;
       const auto& choices = asked.ask->combinations;
@@ -216,7 +217,7 @@ private:
       if (host.is_open() && enough && has_room(request_.amount, free + each.amount)) {
         found.emplace_back(count(each.devices), each.amount.cpus, each.amount.memory_mib, id);
       }
-    }
+    });
     return found;
   }
 

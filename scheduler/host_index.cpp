@@ -74,18 +74,27 @@ void host_index::put(indexed_host& known, const host_slot& host, host_slot_id sl
     return;
   }
   open_ += is_new ? 1U : 0U;
-  known.for_devices = groups_.put(known.for_devices, device_group_of(host, by_stay_),
-                                  {known.id, slot, host.amounts.gpu});
-  known.ordinary =
-      groups_.put(known.ordinary, ordinary_group_of(host), {known.id, slot, host.amounts.ordinary});
+  const auto key = device_group_of(host, by_stay_);
+  // A host without free devices is out of the question before its amounts are looked at.
+  place(known.for_devices, key,
+        {known.id, slot, key.free == 0 ? model::resources{} : host.amounts.gpu});
+  place(known.ordinary, ordinary_group_of(host), {known.id, slot, host.amounts.ordinary});
+}
+
+void host_index::place(indexed_place& known, const group_key& key, const listed_host& host) {
+  const bool same = known.at.group != group_place::nowhere && known.free == host.free &&
+                    groups_.at(known.at.group).key == key;
+  if (!same) {
+    known = {groups_.put(known.at, key, host), host.free};
+  }
 }
 
 void host_index::take_out(indexed_host& known, host_slot_id slot) {
   if (known.closed != closure::none) {
     closed_[static_cast<std::size_t>(known.closed)].erase({known.id, slot});
   } else {
-    groups_.take_out(known.for_devices, known.id);
-    groups_.take_out(known.ordinary, known.id);
+    groups_.take_out(known.for_devices.at, known.id);
+    groups_.take_out(known.ordinary.at, known.id);
     --open_;
   }
   known = {};

@@ -48,24 +48,30 @@ public:
   }
   /// Where an open host is.
   [[nodiscard]] const group_place& place(host_slot_id slot, bool for_devices) const {
-    return for_devices ? known_[slot].for_devices : known_[slot].ordinary;
+    return for_devices ? known_[slot].for_devices.at : known_[slot].ordinary.at;
   }
   /// The groups that became empty or filled since the last call, some of them twice.
   [[nodiscard]] std::vector<group_number> take_changed();
 
 private:
+  /// Where a host is listed, and with what.
+  struct indexed_place {
+    group_place at;
+    model::resources free;
+  };
   /// What the index has of a slot.
   struct indexed_host {
     bool present = false;
     model::host_id id;
     closure closed = closure::none;
     bool dirty = false;
-    group_place for_devices;
-    group_place ordinary;
+    indexed_place for_devices;
+    indexed_place ordinary;
   };
 
   void put(indexed_host& known, const host_slot& host, host_slot_id slot);
   void take_out(indexed_host& known, host_slot_id slot);
+  void place(indexed_place& known, const group_key& key, const listed_host& host);
 
   bool by_stay_ = false;
   group_table groups_;

@@ -60,17 +60,17 @@ std::optional<host_slot_id> inventory::impl::find_host(const model::host_id& id)
   if (latest_ && latest_->first == id) {
     return latest_->second;
   }
-  const auto found = host_by_id.find(id);
-  if (found == host_by_id.end()) {
+  const auto* const found = host_by_id.find(id);
+  if (found == nullptr) {
     return std::nullopt;
   }
-  latest_ = *found;
-  return found->second;
+  latest_.emplace(id, *found);
+  return *found;
 }
 
 std::optional<device_place> inventory::impl::find_device(const model::device_id& id) const {
-  const auto found = device_by_id.find(id);
-  return found == device_by_id.end() ? std::nullopt : std::optional{found->second};
+  const auto* const found = device_by_id.find(id);
+  return found == nullptr ? std::nullopt : std::optional{*found};
 }
 
 std::optional<group_id> inventory::impl::find_group(const std::string& name) const {
@@ -101,7 +101,7 @@ host_slot_id inventory::impl::slot_for(const model::host_id& id) {
     slot = unused_slots.back();
     unused_slots.pop_back();
   }
-  host_by_id.emplace(id, slot);
+  host_by_id.put(id, slot);
   ++host_count;
   return slot;
 }
@@ -124,9 +124,9 @@ void inventory::impl::set_shape(host_slot_id slot, host_shape shape) {
 
 void inventory::impl::drop_devices(host_slot_id slot) {
   for (const auto& id : hosts[slot].device_ids) {
-    const auto found = device_by_id.find(id);
-    if (found != device_by_id.end() && found->second.host == slot) {
-      device_by_id.erase(found);
+    const auto* const found = device_by_id.find(id);
+    if (found != nullptr && found->host == slot) {
+      device_by_id.erase(id);
     }
   }
   for (const auto& device : hosts[slot].devices) {
@@ -157,7 +157,7 @@ void inventory::impl::apply(const host_changed& update) {
   host.has_gpus = false;
   std::vector<kind_id> shape_kinds;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
-    device_by_id[sorted[i].info.id] = {slot, static_cast<std::uint32_t>(i)};
+    device_by_id.put(sorted[i].info.id, {slot, static_cast<std::uint32_t>(i)});
     host.device_ids.push_back(sorted[i].info.id);
     set_bit(host.free, i, model::is_offerable(sorted[i]));
     host.load.gpu_reserve += host.devices[i].gpu_reserve();
@@ -177,16 +177,16 @@ void inventory::impl::apply(const host_changed& update) {
 }
 
 void inventory::impl::renumber(host_slot_id slot, const std::vector<model::device_id>& former_ids) {
-  for (auto& [id, each] : servers) {
+  servers.for_each([&](const model::server_id&, allocation& each) {
     if (each.host != slot) {
-      continue;
+      return;
     }
-    for_each(std::exchange(each.devices, 0), [&, &devices = each.devices](std::size_t former) {
+    for_each(std::exchange(each.devices, 0), [&](std::size_t former) {
       if (const auto now = hosts[slot].find(former_ids[former])) {
-        set_bit(devices, *now, true);
+        set_bit(each.devices, *now, true);
       }
     });
-  }
+  });
 }
 
 void inventory::impl::apply(const host_gone& update) {
@@ -195,14 +195,19 @@ void inventory::impl::apply(const host_gone& update) {
     return;
   }
   drop_devices(*slot);
-  std::erase_if(servers, [this, &slot](const auto& server) {
-    const bool here = server.second.host == *slot;
-    if (here) {
-      mix.count(server.second.kind_of_server, -1);
-      mix.drop(server.second.kind_of_server);
+  std::vector<model::server_id> gone;
+  servers.for_each([&](const model::server_id& id, const allocation& each) {
+    if (each.host == *slot) {
+      gone.push_back(id);
     }
-    return here;
   });
+  for (const auto& id : gone) {
+    const auto old = servers.take(id);
+    if (old->holds_devices) {
+      mix.count(old->kind_of_server, -1);
+    }
+    mix.drop(old->kind_of_server);
+  }
   for (const auto& member : std::vector{hosts[*slot].groups}) {
     count_member(*slot, member.first, -member.second);
   }
@@ -325,8 +330,8 @@ void inventory::impl::apply(const server_allocated& update) {
     wanted.kind_of_server = mix.hold(flavour_of(update));
     wanted.ends = rounded_end(update.placed_at, update.ends_at);
   }
-  const auto [known, is_new] = servers.try_emplace(update.server, wanted);
-  if (!is_new && known->second == wanted) {
+  auto* const known = servers.find(update.server);
+  if (known != nullptr && *known == wanted) {
     mix.drop(wanted.kind_of_server);
     // What a replica has decided itself comes back as the truth.
     if (host.free != free_before) {
@@ -334,31 +339,27 @@ void inventory::impl::apply(const server_allocated& update) {
     }
     return;
   }
-  if (!is_new) {
-    const auto old = std::exchange(known->second, wanted);
+  if (known != nullptr) {
+    const auto old = std::exchange(*known, wanted);
     take_off(old);
     mix.drop(old.kind_of_server);
+  } else {
+    servers.add(update.server, wanted);
   }
   put_on(wanted);
 }
 
 void inventory::impl::apply(const server_released& update) {
-  const auto found = servers.find(update.server);
-  if (found == servers.end()) {
-    return;
+  if (const auto old = servers.take(update.server)) {
+    take_off(*old);
+    mix.drop(old->kind_of_server);
   }
-  const allocation old = found->second;
-  servers.erase(found);
-  take_off(old);
-  mix.drop(old.kind_of_server);
 }
 
 inventory::impl::lifted inventory::impl::lift(const model::server_id& server) {
-  const auto found = servers.find(server);
-  const allocation was = found->second;
+  const allocation was = *servers.take(server);
   auto& host = hosts[was.host];
   lifted gone{server, was, host.free, host.devices};
-  servers.erase(found);
   for_each(was.devices, [&host](std::size_t position) {
     auto& entry = host.devices[position];
     host.load.gpu_reserve -= entry.gpu_reserve();
@@ -379,7 +380,7 @@ void inventory::impl::put_back(const lifted& gone) {
     host.load.gpu_reserve += host.devices[position].gpu_reserve();
   });
   host.free = gone.free;
-  servers.emplace(gone.server, gone.was);
+  servers.add(gone.server, gone.was);
   put_on(gone.was);
 }
 

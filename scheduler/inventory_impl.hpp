@@ -9,9 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "scheduler/allocation_table.hpp"
 #include "scheduler/device_ask.hpp"
 #include "scheduler/host_index.hpp"
 #include "scheduler/host_shape.hpp"
+#include "scheduler/id_table.hpp"
 #include "scheduler/kinds.hpp"
 #include "scheduler/outlook_keeper.hpp"
 #include "scheduler/request_mix.hpp"
@@ -109,9 +111,9 @@ struct inventory::impl {
   std::vector<host_slot> hosts;
   std::vector<host_slot_id> unused_slots;
   std::size_t host_count = 0;
-  std::unordered_map<model::host_id, host_slot_id> host_by_id;
-  std::unordered_map<model::device_id, device_place> device_by_id;
-  std::unordered_map<model::server_id, allocation> servers;
+  id_table<model::host_id, host_slot_id> host_by_id;
+  id_table<model::device_id, device_place> device_by_id;
+  allocation_table<allocation> servers;
   std::unordered_map<std::string, group_id> group_by_name;
   request_mix mix; ///< of the servers with devices
   /// By anti-affinity group: hosts with members, unsorted.

@@ -209,12 +209,15 @@ private:
     inside.servers.for_each([&](const model::server_id& id, const allocation& each) {
       const auto& host = inside.hosts[each.host];
       const auto& free = asked.holds_devices ? host.amounts.gpu : host.amounts.ordinary;
+      if (!host.is_open() || !has_room(request_.amount, free + each.amount)) {
+        return;
+      }
       const auto& choices = asked.ask->combinations;
       const bool enough = std::any_of(choices.begin(), choices.end(), [&](const auto& choice) {
         const auto matching = matching_of(inside, choice, host.shape);
         return count((host.free | each.devices) & matching) >= asked.ask->described_count;
       });
-      if (host.is_open() && enough && has_room(request_.amount, free + each.amount)) {
+      if (enough) {
         found.emplace_back(count(each.devices), each.amount.cpus, each.amount.memory_mib, id);
       }
     });

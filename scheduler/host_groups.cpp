@@ -85,6 +85,7 @@ group_place group_table::put(const group_place& was, const group_key& key,
   cell->hosts->insert(host);
   ++group.changes;
   if (++group.hosts == 1) {
+    ++filled_;
     changed_.push_back(now.group);
   }
   return now;
@@ -99,6 +100,7 @@ void group_table::take_out(const group_place& was, const model::host_id& id) {
     group.cells.erase(cell);
   }
   if (--group.hosts == 0) {
+    --filled_;
     changed_.push_back(was.group);
   }
 }

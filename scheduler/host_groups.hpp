@@ -89,6 +89,8 @@ public:
   [[nodiscard]] const host_group& at(group_number group) const { return groups_[group]; }
   /// Numbers given so far.
   [[nodiscard]] std::size_t size() const { return groups_.size(); }
+  /// Those of them that have hosts.
+  [[nodiscard]] std::size_t filled() const { return filled_; }
   /// Groups that became empty or filled since the last call, perhaps twice.
   [[nodiscard]] std::vector<group_number>& changed() { return changed_; }
 
@@ -102,6 +104,7 @@ private:
   std::unordered_map<group_key, group_number, key_hash> numbers_;
   std::vector<host_group> groups_;
   std::vector<group_number> changed_;
+  std::size_t filled_ = 0;
 };
 
 } // namespace berth::scheduler

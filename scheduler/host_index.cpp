@@ -32,6 +32,15 @@ void host_index::see_stays() {
   }
 }
 
+void host_index::start_anew() {
+  host_index anew;
+  anew.by_stay_ = by_stay_;
+  for (std::size_t slot = 0; slot < known_.size(); ++slot) {
+    anew.touch(static_cast<host_slot_id>(slot));
+  }
+  *this = std::move(anew);
+}
+
 void host_index::touch(host_slot_id slot) {
   if (slot >= known_.size()) {
     known_.resize(slot + 1);

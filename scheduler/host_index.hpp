@@ -31,6 +31,13 @@ public:
   /// From now on hosts are told apart by their servers' stays as well. Touches every host.
   void see_stays();
   [[nodiscard]] bool sees_stays() const { return by_stay_; }
+  /// Most of the groups that were ever met are empty now: ends of stays, for one, never come back.
+  [[nodiscard]] bool has_outgrown() const {
+    constexpr std::size_t empty_max = 1'024;
+    return groups_.size() > empty_max + 2 * groups_.filled();
+  }
+  /// Forgets every group; the next freshen() indexes every host again.
+  void start_anew();
   /// The host in this slot changed, appeared or went.
   void touch(host_slot_id slot);
   /// Takes in every change.

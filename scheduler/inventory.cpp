@@ -397,6 +397,16 @@ void inventory::impl::begin_decision() const {
     asks.clear();
     pools_generation = kinds.generation();
   }
+  if (asks.size() > asks_max) {
+    asks.clear();
+  }
+  if (index.has_outgrown()) {
+    // Numbers of groups are given anew, so nothing that is kept by number stays.
+    index.start_anew();
+    pools.clear();
+    asks.clear();
+    outlooks.forget();
+  }
   index.freshen(hosts);
   for (const group_number group : index.take_changed()) {
     for (auto& pool : pools) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "scheduler/inventory_impl.hpp"
 #include "tests/scheduler/world.hpp"
 
 namespace berth::scheduler {
@@ -135,6 +136,47 @@ TEST(Inventory, DevicesPastTheLimitAreKeptButNeverOffered) {
   EXPECT_EQ(world.totals(host_1)->devices_free, 128);
   EXPECT_TRUE(std::holds_alternative<model::refusal>(plan(world, server({exactly(5129)}))));
   EXPECT_TRUE(std::holds_alternative<model::placement>(plan(world, server({exactly(5127)}))));
+}
+
+TEST(Inventory, ForgetsGroupsThatNeverComeBack) {
+  inventory world;
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    world.apply(host_changed{open_host(number), free_gpus(number, 4)});
+  }
+  const options how{find_policy("lifetime")};
+  for (std::uint64_t step = 0; step < 4'000; ++step) {
+    auto request = server({some(1)}, 1'000 + step);
+    request.now = model::timestamp{std::chrono::hours{step}};
+    request.ends_at = request.now + std::chrono::minutes{1 + step % 7};
+    const auto decided = plan(world, request, how);
+    const auto& where = std::get<model::placement>(decided);
+    world.apply(server_allocated{request.server,
+                                 where.host,
+                                 request.amount,
+                                 where.devices,
+                                 {},
+                                 request.ends_at,
+                                 request.now,
+                                 request.devices});
+    (void)plan(world, server({some(1)}, 1), how); // sees the host with its new end
+    world.apply(server_released{request.server});
+    world.apply(device_turned{where.host, where.devices.front(), model::device_state::free, false});
+    ASSERT_LE(world.internals().index.groups().size(), 1'100U) << "step " << step;
+  }
+  EXPECT_EQ(capacity(world, server({some(1)}, 2)), 12);
+}
+
+TEST(Inventory, RemembersFewKindsOfRequests) {
+  inventory world;
+  world.apply(host_changed{open_host(1), free_gpus(1, 4)});
+  for (std::int32_t count = 1; count <= 64; ++count) {
+    for (const auto wish : {model::wish::none, model::wish::prefer, model::wish::require}) {
+      auto request = server({some(count)}, 1);
+      request.topology.numa = wish;
+      (void)plan(world, request);
+      ASSERT_LE(world.internals().asks.size(), 66U);
+    }
+  }
 }
 
 } // namespace

@@ -14,6 +14,8 @@ std::string_view to_string(togetherness where) {
     return "any";
   case togetherness::numa:
     return "numa";
+  case togetherness::pcie_root:
+    return "pcie_root";
   case togetherness::pcie_switch:
     return "pcie_switch";
   case togetherness::fabric:
@@ -23,8 +25,8 @@ std::string_view to_string(togetherness where) {
 }
 
 std::optional<togetherness> parse_togetherness(std::string_view text) {
-  for (const auto where : {togetherness::anywhere, togetherness::numa, togetherness::pcie_switch,
-                           togetherness::fabric}) {
+  for (const auto where : {togetherness::anywhere, togetherness::numa, togetherness::pcie_root,
+                           togetherness::pcie_switch, togetherness::fabric}) {
     if (to_string(where) == text)
       return where;
   }
@@ -43,8 +45,8 @@ model::placement_request to_placement_request(const capacity_shape& shape) {
   const auto required = [&](togetherness level) {
     return shape.where == level ? model::wish::require : model::wish::prefer;
   };
-  request.topology = {required(togetherness::numa), required(togetherness::pcie_switch),
-                      required(togetherness::fabric)};
+  request.topology = {required(togetherness::numa), required(togetherness::pcie_root),
+                      required(togetherness::pcie_switch), required(togetherness::fabric)};
   return request;
 }
 

@@ -14,7 +14,7 @@
 namespace berth::actors {
 
 /// Where the devices of a counted shape have to sit together.
-enum class togetherness : std::uint8_t { anywhere, numa, pcie_switch, fabric };
+enum class togetherness : std::uint8_t { anywhere, numa, pcie_root, pcie_switch, fabric };
 [[nodiscard]] std::string_view to_string(togetherness where); ///< `any`, `numa`, ...
 
 [[nodiscard]] std::optional<togetherness> parse_togetherness(std::string_view text);

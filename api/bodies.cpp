@@ -189,6 +189,7 @@ result<void> read_wish(model::topology_wishes& out, json_value v, const json_pat
 }
 constexpr std::array topology_fields{
     json_field<model::topology_wishes>{"numa", read_wish<&model::topology_wishes::numa>},
+    json_field<model::topology_wishes>{"pcie_root", read_wish<&model::topology_wishes::pcie_root>},
     json_field<model::topology_wishes>{"pcie_switch",
                                        read_wish<&model::topology_wishes::pcie_switch>},
     json_field<model::topology_wishes>{"fabric", read_wish<&model::topology_wishes::fabric>},
@@ -239,6 +240,12 @@ result<void> read_seconds(server_draft& out, json_value v, const json_path& p) {
   out.spec.*Member = std::chrono::seconds{*seconds};
   return {};
 }
+result<void> read_user_data(server_draft& out, json_value v, const json_path& p) {
+  return store(out.spec.user_data, read_string(v, p));
+}
+result<void> read_qemu_arguments(server_draft& out, json_value v, const json_path& p) {
+  return store(out.spec.qemu_arguments, read_strings(v, p));
+}
 result<void> read_count(server_draft& out, json_value v, const json_path& p) {
   return store(out.count, read_integer(v, p, 1, servers_per_request_max));
 }
@@ -271,6 +278,8 @@ constexpr std::array server_fields{
                              read_seconds<&model::server_spec::wait_for_capacity>},
     json_field<server_draft>{"expected_lifetime_seconds",
                              read_seconds<&model::server_spec::lifetime>},
+    json_field<server_draft>{"user_data", read_user_data},
+    json_field<server_draft>{"qemu_arguments", read_qemu_arguments},
     json_field<server_draft>{"count", read_count},
     json_field<server_draft>{"keep_refused", read_keep_refused},
 };

@@ -43,6 +43,7 @@ void render_wishes(json_writer& out, const model::server_spec& spec) {
   out.key("topology");
   out.begin_object();
   out.field("numa", to_string(spec.topology.numa));
+  out.field("pcie_root", to_string(spec.topology.pcie_root));
   out.field("pcie_switch", to_string(spec.topology.pcie_switch));
   out.field("fabric", to_string(spec.topology.fabric));
   out.end_object();
@@ -71,6 +72,12 @@ void render_wishes(json_writer& out, const model::server_spec& spec) {
   };
   seconds("wait_for_capacity_seconds", spec.wait_for_capacity);
   seconds("expected_lifetime_seconds", spec.lifetime);
+  if (!spec.user_data.empty()) {
+    out.field("user_data_bytes", static_cast<std::int64_t>(spec.user_data.size()));
+  }
+  if (!spec.qemu_arguments.empty()) {
+    out.list<std::string>("qemu_arguments", spec.qemu_arguments);
+  }
 }
 
 void render_scores(json_writer& out, const std::vector<model::score_part>& scores) {

@@ -10,7 +10,7 @@ namespace berth::apps {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> levels{"numa", "pcie_switch", "fabric"};
+constexpr std::array<std::string_view, 4> levels{"numa", "pcie_root", "pcie_switch", "fabric"};
 constexpr std::size_t shapes_max = 128;
 constexpr std::int32_t gpus_max = 64;
 
@@ -24,7 +24,7 @@ model::result<counted_shape> parse_shape(std::string_view text) {
   const auto wrong = [text](std::string_view what) {
     return model::fail(model::errc::invalid_argument,
                        fmt::format("capacity.shapes: \"{}\" {}: write it like 4xH100, or "
-                                   "8xH100:fabric (numa, pcie_switch or fabric)",
+                                   "8xH100:fabric (numa, pcie_root, pcie_switch or fabric)",
                                    text.substr(0, 80), what));
   };
   counted_shape shape;

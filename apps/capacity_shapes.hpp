@@ -13,7 +13,7 @@ namespace berth::apps {
 struct counted_shape {
   std::int32_t gpus = 1;
   std::string model;
-  std::string together; ///< numa, pcie_switch or fabric; empty = anywhere on the host
+  std::string together; ///< numa, pcie_root, pcie_switch or fabric; empty = anywhere on the host
 
   friend bool operator==(const counted_shape&, const counted_shape&) = default;
 };

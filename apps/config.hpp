@@ -39,8 +39,8 @@ struct controller_config {
 
   std::string scheduler_policy = "best-fit";
   bool scheduler_keep_reasons = true; ///< of servers that are created alone
-  std::string capacity_shapes;         ///< whose capacity is counted; empty = of every GPU model
-  std::string scheduler_pools; ///< `ml=spread:4,batch=best-fit`; see parse_pools()
+  std::string capacity_shapes;        ///< whose capacity is counted; empty = of every GPU model
+  std::string scheduler_pools;        ///< `ml=spread:4,batch=best-fit`; see parse_pools()
   std::chrono::milliseconds queue_reserve_after{600'000};
   std::int64_t queue_reserve_priority = 80;
   std::int64_t queue_reservations = 8;

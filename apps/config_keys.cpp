@@ -98,7 +98,8 @@ std::vector<config_key<controller_config>> make_controller_keys() {
        "Hosts that are kept for waiting servers at a time; 0: none"},
       {"capacity.shapes", &c::capacity_shapes, text(),
        "Servers of which the metrics count how many more fit, such as 4xH100, 8xH100:fabric (all "
-       "on one numa, pcie_switch or fabric). Unset: 1, 2, 4 and 8 of every GPU model there is"},
+       "on one numa, pcie_root, pcie_switch or fabric). Unset: 1, 2, 4 and 8 of every GPU model "
+       "there is"},
       {"threads.io", &c::threads_io, count(1, 256), "Threads for the network"},
       {"threads.actors", &c::threads_actors, count(1, 256), "Threads for the actors"},
       {"threads.schedulers", &c::threads_schedulers, count(1, 64),

@@ -1,6 +1,7 @@
 #include "cli/server_create.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@ namespace {
 
 /// The page writes it for "other parameters as for an ordinary server".
 constexpr std::string_view and_so_on = "...";
+constexpr std::size_t user_data_max = 16'384;
 
 result<json> parse_disk(const std::string& text) {
   std::optional<std::int64_t> size;
@@ -128,6 +130,26 @@ result<void> add_metadata(json& spec, const arguments& given) {
       return misuse(fmt::format("--metadata must be key=value, got \"{}\"", pair));
     spec["metadata"][pair.substr(0, equals)] = pair.substr(equals + 1);
   }
+  return {};
+}
+
+/// What the guest itself is given.
+result<void> add_guest(json& spec, const arguments& given) {
+  if (given.has("qemu-argument"))
+    spec["qemu_arguments"] = given.values("qemu-argument");
+  const auto path = given.value("user-data");
+  if (!path)
+    return {};
+  std::ifstream file{*path, std::ios::binary};
+  std::string text(user_data_max + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.gcount() <= 0)
+    return misuse(
+        fmt::format("--user-data must be a readable file that is not empty, got \"{}\"", *path));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > user_data_max)
+    return misuse(fmt::format("--user-data: \"{}\" is larger than {} bytes", *path, user_data_max));
+  spec["user_data"] = std::move(text);
   return {};
 }
 
@@ -290,6 +312,7 @@ std::vector<option_spec> shape_options() {
       a_list("avoid-tag", "TAG", "no host with this tag"),
       a_value("anti-affinity", "GROUP", "servers of one group sit on different hosts"),
       a_choice("numa", wishes, "devices on one NUMA node (prefer)"),
+      a_choice("pcie-root", wishes, "devices below one PCIe root port (prefer)"),
       a_choice("pcie-switch", wishes, "devices behind one PCIe switch (prefer)"),
       a_choice("fabric", wishes, "devices in one NVLink or NVSwitch partition (prefer)"),
       a_value("expected-lifetime", "DURATION", "how long it is likely to be there, e.g. 3d"),
@@ -317,8 +340,8 @@ result<json> shape_of(session& s, const arguments& given, const std::string& nam
     if (given.has(option))
       spec["tags"][field] = given.values(option);
   for (const auto& [option, field] :
-       {std::pair{"numa", "numa"}, std::pair{"pcie-switch", "pcie_switch"},
-        std::pair{"fabric", "fabric"}})
+       {std::pair{"numa", "numa"}, std::pair{"pcie-root", "pcie_root"},
+        std::pair{"pcie-switch", "pcie_switch"}, std::pair{"fabric", "fabric"}})
     if (const auto value = given.value(option))
       spec["topology"][field] = *value;
   if (given.has("auto-start"))
@@ -328,6 +351,8 @@ result<json> shape_of(session& s, const arguments& given, const std::string& nam
   if (auto done = add_amounts(spec, given); !done)
     return tl::unexpected{done.error()};
   if (auto done = add_metadata(spec, given); !done)
+    return tl::unexpected{done.error()};
+  if (auto done = add_guest(spec, given); !done)
     return tl::unexpected{done.error()};
   if (auto done = add_seconds(spec, given, "expected-lifetime", "expected_lifetime_seconds"); !done)
     return tl::unexpected{done.error()};
@@ -343,6 +368,9 @@ command_spec server_create_command() {
           joined(joined(shape_options(),
                         {a_switch("auto-start", "power it on once it is there"),
                          a_list("metadata", "KEY=VALUE", "a remark of your own"),
+                         a_value("user-data", "FILE", "what the guest's cloud-init shall do"),
+                         a_list("qemu-argument", "ARG",
+                                "appended to QEMU's command line, where the host allows it"),
                          a_value("wait-for-capacity", "DURATION",
                                  "if it fits nowhere, wait that long for room, e.g. 2h"),
                          a_value("priority", "N", "0 to 100; the higher waits in front (0)"),

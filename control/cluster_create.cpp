@@ -410,8 +410,7 @@ void cluster::machine::refuse(open_planning what, model::refusal why) {
     return settle(*what, state.find_server(what->server)->record);
   }
   const auto devices = static_cast<std::int32_t>(what->spec.devices.size());
-  when_durable(placement_settled{devices, what->attempt, false,
-                                 why.rules.empty() ? "no_hosts" : why.rules.front().rule,
+  when_durable(placement_settled{devices, what->attempt, false, model::deciding_rule(why),
                                  now - what->since});
   if (!what->of->keep_refused) {
     return settle(*what, tl::unexpected{does_not_fit(why)});

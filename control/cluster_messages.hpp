@@ -239,7 +239,7 @@ struct placement_settled {
   std::int32_t devices = 0;
   std::int32_t attempts = 1;
   bool placed = false;
-  std::string reason; ///< of a refusal: the first excluding rule; empty when placed
+  std::string reason; ///< of a refusal: its deciding rule; empty when placed
   model::duration waited{};
   bool waits = false; ///< refused, but it waits for capacity
 };

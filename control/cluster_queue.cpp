@@ -331,7 +331,7 @@ void cluster::machine::let_wait(planning& what, model::refusal why) {
   when_durable(placement_settled{static_cast<std::int32_t>(what.spec.devices.size()),
                                  what.attempt,
                                  false,
-                                 why.rules.empty() ? "no_hosts" : why.rules.front().rule,
+                                 model::deciding_rule(why),
                                  {},
                                  true});
   server.why_refused = std::move(why);
@@ -388,8 +388,7 @@ void cluster::machine::take_last_try(open_planning what, model::result<model::de
 
 void cluster::machine::give_up(const model::server_record& server, model::refusal why) {
   const placement_settled settled{static_cast<std::int32_t>(server.spec->devices.size()), 1, false,
-                                  why.rules.empty() ? "no_hosts" : why.rules.front().rule,
-                                  now - server.created_at};
+                                  model::deciding_rule(why), now - server.created_at};
   record(model::server_wait_ended{server.id, "waited in vain: " + summary(why), std::move(why)});
   when_durable(settled);
 }

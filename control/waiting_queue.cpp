@@ -53,7 +53,8 @@ std::string shape_key(const model::server_spec& spec) {
   for (const auto& wish : spec.devices) {
     add_device(key, wish);
   }
-  for (const auto wish : {spec.topology.numa, spec.topology.pcie_switch, spec.topology.fabric}) {
+  for (const auto wish : {spec.topology.numa, spec.topology.pcie_root, spec.topology.pcie_switch,
+                          spec.topology.fabric}) {
     key.add(wish == model::wish::require ? 1 : 0); // others decide where, not whether
   }
   key.add(spec.tags.require);

@@ -61,4 +61,8 @@ std::string summary(const refusal& why) {
   return text;
 }
 
+std::string deciding_rule(const refusal& why) {
+  return why.rules.empty() ? "no_hosts" : why.rules.back().rule;
+}
+
 } // namespace berth::model

@@ -105,6 +105,10 @@ struct refusal {
 
 using decision = std::variant<placement, refusal>;
 
+/// The rule that stood between the request and the hosts that came furthest: the last in the
+/// pipeline that excluded one; `no_hosts` when there was none to exclude.
+[[nodiscard]] std::string deciding_rule(const refusal& why);
+
 /// One sentence for a status line: `no host fits: 3 lack devices, 1 is disabled`.
 [[nodiscard]] std::string summary(const refusal& why);
 

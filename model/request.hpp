@@ -42,6 +42,7 @@ enum class wish : std::uint8_t { none, prefer, require };
 /// How close a server's devices shall be to each other.
 struct topology_wishes {
   wish numa = wish::prefer;
+  wish pcie_root = wish::prefer; ///< below one root port
   wish pcie_switch = wish::prefer;
   wish fabric = wish::prefer;
 

@@ -74,6 +74,11 @@ struct server_spec {
   /// How long the server is expected to be there, from its placement on; nullopt = not known. A
   /// hint: nothing ends a server.
   std::optional<duration> lifetime{};
+  /// Handed to the guest's cloud-init as it is; may hold secrets, so it is never shown again. At
+  /// most 16 KiB.
+  std::string user_data;
+  /// Appended to QEMU's command line, on hosts whose operator allows it.
+  std::vector<std::string> qemu_arguments;
 
   friend bool operator==(const server_spec&, const server_spec&) = default;
 };
@@ -118,7 +123,7 @@ struct server_record {
   power desired_power = power::off;
   std::optional<host_id> host;
   std::vector<attachment> attachments;
-  std::optional<refusal> why_refused; ///< stored with a server that waits or is sched_fail
+  std::optional<refusal> why_refused;         ///< stored with a server that waits or is sched_fail
   std::optional<placement_reason> why_placed; ///< where it was asked for; of its first placement
   timestamp created_at{};
   timestamp updated_at{};

@@ -24,6 +24,9 @@ constexpr std::size_t metadata_max = 64;
 constexpr std::size_t metadata_key_max = 128;
 constexpr std::size_t metadata_value_max = 4096;
 constexpr std::size_t image_max = 256;
+constexpr std::size_t user_data_max = 16'384; // as most clouds
+constexpr std::size_t qemu_arguments_max = 64;
+constexpr std::size_t qemu_argument_max = 1024;
 constexpr std::int32_t priority_max = 100;
 constexpr std::int64_t wait_seconds_max = std::int64_t{365} * 86'400;      // a year
 constexpr std::int64_t lifetime_seconds_max = std::int64_t{3650} * 86'400; // ten years
@@ -275,6 +278,27 @@ result<void> check_waiting(const server_spec& spec) {
   return check_seconds("expected_lifetime_seconds", spec.lifetime, lifetime_seconds_max);
 }
 
+result<void> check_guest(const server_spec& spec) {
+  if (spec.user_data.size() > user_data_max) {
+    return invalid("user_data", "has " + std::to_string(spec.user_data.size()) +
+                                    " bytes: at most " + std::to_string(user_data_max) +
+                                    " are allowed");
+  }
+  if (auto ok = check_count("qemu_arguments", spec.qemu_arguments.size(), qemu_arguments_max);
+      !ok) {
+    return ok;
+  }
+  for (std::size_t i = 0; i < spec.qemu_arguments.size(); ++i) {
+    const auto& argument = spec.qemu_arguments[i];
+    if (argument.empty() || !is_plain_text(argument, qemu_argument_max)) {
+      return invalid("qemu_arguments[" + std::to_string(i) + "]",
+                     "must be 1 to " + std::to_string(qemu_argument_max) +
+                         " characters, none of them a control character");
+    }
+  }
+  return {};
+}
+
 } // namespace
 
 result<void> validate(const server_spec& spec) {
@@ -286,7 +310,8 @@ result<void> validate(const server_spec& spec) {
       .and_then([&] { return check_tags(spec.tags); })
       .and_then([&] { return check_devices(spec); })
       .and_then([&] { return check_metadata(spec.metadata); })
-      .and_then([&] { return check_waiting(spec); });
+      .and_then([&] { return check_waiting(spec); })
+      .and_then([&] { return check_guest(spec); });
 }
 
 } // namespace berth::model

@@ -69,6 +69,8 @@ void read(wire_reader& reader, const v1::DeviceSelector& in, model::device_selec
 
 void read(wire_reader& reader, const v1::TopologyWishes& in, model::topology_wishes& out) {
   reader.choice("numa", in.numa(), out.numa);
+  if (in.pcie_root() != v1::WISH_UNSPECIFIED)
+    reader.choice("pcie_root", in.pcie_root(), out.pcie_root);
   reader.choice("pcie_switch", in.pcie_switch(), out.pcie_switch);
   reader.choice("fabric", in.fabric(), out.fabric);
 }
@@ -256,6 +258,7 @@ void write(const model::server_spec& in, v1::ServerSpec& out) {
   write_each(in.devices, out.mutable_devices());
   v1::TopologyWishes& topology = *out.mutable_topology();
   topology.set_numa(to_wire(in.topology.numa));
+  topology.set_pcie_root(to_wire(in.topology.pcie_root));
   topology.set_pcie_switch(to_wire(in.topology.pcie_switch));
   topology.set_fabric(to_wire(in.topology.fabric));
   v1::TagWishes& tags = *out.mutable_tags();
@@ -278,6 +281,8 @@ void write(const model::server_spec& in, v1::ServerSpec& out) {
     out.set_wait_for_capacity(in.wait_for_capacity->count());
   if (in.lifetime)
     out.set_lifetime(in.lifetime->count());
+  out.set_user_data(in.user_data);
+  write_texts(in.qemu_arguments, out.mutable_qemu_arguments());
 }
 
 void write(const model::attachment& in, v1::Attachment& out) {
@@ -460,6 +465,8 @@ void read(wire_reader& reader, const v1::ServerSpec& in, model::server_spec& out
     out.wait_for_capacity = model::duration{in.wait_for_capacity()};
   if (in.has_lifetime())
     out.lifetime = model::duration{in.lifetime()};
+  reader.text("user_data", in.user_data(), out.user_data);
+  reader.texts("qemu_arguments", in.qemu_arguments(), out.qemu_arguments);
 }
 
 void read(wire_reader& reader, const v1::Attachment& in, model::attachment& out) {

@@ -208,8 +208,8 @@ std::string say_units(const candidate& at, const finding& found) {
 finding topology(const candidate& at) {
   const auto& wishes = at.asked.request.topology;
   constexpr auto require = model::wish::require;
-  if (!at.asked.holds_devices ||
-      (wishes.numa != require && wishes.pcie_switch != require && wishes.fabric != require)) {
+  if (!at.asked.holds_devices || (wishes.numa != require && wishes.pcie_root != require &&
+                                  wishes.pcie_switch != require && wishes.fabric != require)) {
     return {};
   }
   if (at.given != nullptr) {
@@ -229,6 +229,7 @@ std::string say_topology(const candidate& at, const finding& /*found*/) {
     }
   };
   add(wishes.numa, "NUMA node");
+  add(wishes.pcie_root, "PCIe root port");
   add(wishes.pcie_switch, "PCIe switch");
   add(wishes.fabric, "fabric");
   return text + places;

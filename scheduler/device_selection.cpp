@@ -26,6 +26,17 @@ int left_behind(const std::vector<device_mask>& groups, device_mask free, device
   return left;
 }
 
+/// What the topology wishes ask for, in the order of choice_cost.
+std::array<int, 4> closeness_cost(const device_choice_problem& problem, device_mask devices) {
+  const auto& shape = problem.shape;
+  const auto& wishes = problem.wishes;
+  constexpr auto none = model::wish::none;
+  return {wishes.fabric == none ? 0 : touched(shape.fabrics, devices),
+          wishes.numa == none ? 0 : touched(shape.nodes, devices),
+          wishes.pcie_root == none ? 0 : touched(shape.roots, devices),
+          wishes.pcie_switch == none ? 0 : touched(shape.switches, devices)};
+}
+
 int partitions_broken(const host_shape& shape, device_mask free, device_mask devices) {
   int broken = 0;
   for (const auto& fabric : shape.partitioned) {
@@ -104,6 +115,7 @@ private:
       }
     };
     narrow(problem_.shape.nodes);
+    narrow(problem_.shape.roots);
     narrow(problem_.shape.switches);
     narrow(problem_.shape.fabrics);
     for (const auto& wish : problem_.wanted) {
@@ -159,17 +171,9 @@ private:
     if (!best_) {
       return false;
     }
-    const auto cost = closeness_cost(all);
-    return std::lexicographical_compare(best_->cost.begin(), best_->cost.begin() + 3, cost.begin(),
-                                        cost.end());
-  }
-
-  [[nodiscard]] std::array<int, 3> closeness_cost(device_mask devices) const {
-    const auto& shape = problem_.shape;
-    const auto& wishes = problem_.wishes;
-    return {wishes.fabric == model::wish::none ? 0 : touched(shape.fabrics, devices),
-            wishes.numa == model::wish::none ? 0 : touched(shape.nodes, devices),
-            wishes.pcie_switch == model::wish::none ? 0 : touched(shape.switches, devices)};
+    const auto cost = closeness_cost(problem_, all);
+    return std::lexicographical_compare(best_->cost.begin(), best_->cost.begin() + cost.size(),
+                                        cost.begin(), cost.end());
   }
 
   void consider(device_mask taken) {
@@ -236,18 +240,21 @@ bool meets_required_topology(const host_shape& shape, device_mask devices,
                              const model::topology_wishes& wishes) {
   constexpr auto require = model::wish::require;
   return devices == 0 || ((wishes.numa != require || is_shared(shape.nodes, devices)) &&
+                          (wishes.pcie_root != require || is_shared(shape.roots, devices)) &&
                           (wishes.pcie_switch != require || is_shared(shape.switches, devices)) &&
                           (wishes.fabric != require || is_shared(shape.fabrics, devices)));
 }
 
 choice_cost cost_of(const device_choice_problem& problem, device_mask devices) {
   const auto& shape = problem.shape;
-  const auto& wishes = problem.wishes;
-  return {wishes.fabric == model::wish::none ? 0 : touched(shape.fabrics, devices),
-          wishes.numa == model::wish::none ? 0 : touched(shape.nodes, devices),
-          wishes.pcie_switch == model::wish::none ? 0 : touched(shape.switches, devices),
+  const auto close = closeness_cost(problem, devices);
+  return {close[0],
+          close[1],
+          close[2],
+          close[3],
           partitions_broken(shape, problem.free, devices),
           left_behind(shape.nodes, problem.free, devices),
+          left_behind(shape.roots, problem.free, devices),
           left_behind(shape.switches, problem.free, devices)};
 }
 

@@ -34,9 +34,10 @@ enum class strictness : std::uint8_t {
 };
 
 /// Why one choice is better than another, most important first; smaller is better:
-/// fabric domains, NUMA nodes and PCIe switches touched (0 where the wish is `none`), whole free
-/// partitions broken, free devices left behind on the touched nodes, and on the touched switches.
-using choice_cost = std::array<int, 6>;
+/// fabric domains, NUMA nodes, PCIe root ports and switches touched (0 where the wish is `none`),
+/// whole free partitions broken, free devices left behind on the touched nodes, below the touched
+/// root ports and on the touched switches.
+using choice_cost = std::array<int, 8>;
 
 struct device_choice {
   device_mask devices = 0;

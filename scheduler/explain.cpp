@@ -60,6 +60,7 @@ private:
       }
     };
     relax(&model::topology_wishes::numa, "NUMA node");
+    relax(&model::topology_wishes::pcie_root, "PCIe root port");
     relax(&model::topology_wishes::pcie_switch, "PCIe switch");
     relax(&model::topology_wishes::fabric, "fabric");
   }

@@ -33,6 +33,9 @@ std::vector<device_mask> group_by(std::span<const model::device_record> devices,
 std::string numa_name(const model::device_info& info) {
   return info.numa_node < 0 ? std::string{} : std::to_string(info.numa_node);
 }
+std::string root_name(const model::device_info& info) {
+  return info.pcie_root;
+}
 std::string switch_name(const model::device_info& info) {
   return info.pcie_switch;
 }
@@ -106,6 +109,7 @@ std::uint64_t hash_of(const host_shape& shape) {
     hash.mix(kind);
   }
   hash.mix(shape.nodes);
+  hash.mix(shape.roots);
   hash.mix(shape.switches);
   hash.mix(shape.fabrics);
   hash.mix(shape.units);
@@ -132,6 +136,7 @@ host_shape make_shape(const model::host_record& host, std::span<const model::dev
   host_shape shape;
   shape.kinds = std::move(kinds);
   shape.nodes = group_by(devices, numa_name);
+  shape.roots = group_by(devices, root_name);
   shape.switches = group_by(devices, switch_name);
   shape.fabrics = group_by(devices, fabric_name);
   shape.units = group_by(devices, unit_name);

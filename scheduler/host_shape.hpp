@@ -25,11 +25,12 @@ struct partitioned_fabric {
 };
 
 /// How the devices of a host sit together, by position in PCI order. Machines of one make share a
-/// shape: what was worked out for one holds for all. A device whose NUMA node, switch or fabric is
-/// unknown has a group of its own, so that it is never taken for close to another.
+/// shape: what was worked out for one holds for all. A device whose NUMA node, root, switch or
+/// fabric is unknown has a group of its own, so that it is never taken for close to another.
 struct host_shape {
   std::vector<kind_id> kinds;
   std::vector<device_mask> nodes;    ///< NUMA nodes
+  std::vector<device_mask> roots;    ///< PCIe root ports
   std::vector<device_mask> switches; ///< innermost PCIe switches
   std::vector<device_mask> fabrics;  ///< NVLink, NVSwitch or Infinity Fabric domains
   std::vector<device_mask> units;    ///< allocation units of more than one device

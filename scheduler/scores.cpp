@@ -59,7 +59,8 @@ std::int32_t closeness_points(const choice_cost& cost, int devices,
   };
   add(wishes.fabric, cost[0]);
   add(wishes.numa, cost[1]);
-  add(wishes.pcie_switch, cost[2]);
+  add(wishes.pcie_root, cost[2]);
+  add(wishes.pcie_switch, cost[3]);
   return wished == 0 ? points_max : sum / wished;
 }
 

@@ -123,11 +123,14 @@ _berthctl() {
     server-create/--avoid-tag) return ;;
     server-create/--anti-affinity) return ;;
     server-create/--numa) words="none prefer require" ;;
+    server-create/--pcie-root) words="none prefer require" ;;
     server-create/--pcie-switch) words="none prefer require" ;;
     server-create/--fabric) words="none prefer require" ;;
     server-create/--expected-lifetime) return ;;
     server-create/--count) return ;;
     server-create/--metadata) return ;;
+    server-create/--user-data) return ;;
+    server-create/--qemu-argument) return ;;
     server-create/--wait-for-capacity) return ;;
     server-create/--priority) return ;;
     server-create/--explain-host) words=$(_berthctl_names host-list name) ;;
@@ -278,6 +281,7 @@ _berthctl() {
     scheduler-forecast/--avoid-tag) return ;;
     scheduler-forecast/--anti-affinity) return ;;
     scheduler-forecast/--numa) words="none prefer require" ;;
+    scheduler-forecast/--pcie-root) words="none prefer require" ;;
     scheduler-forecast/--pcie-switch) words="none prefer require" ;;
     scheduler-forecast/--fabric) words="none prefer require" ;;
     scheduler-forecast/--expected-lifetime) return ;;
@@ -393,7 +397,7 @@ _berthctl() {
         *) words=$(_berthctl_names server-list name) ;;
       esac ;;
     server-create)
-      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --expected-lifetime --count --auto-start --metadata --wait-for-capacity --priority --no-keep --dry-run --explain-host --wait --deadline --controller --token-file --ca-file --certificate --key --timeout --output --help"
+      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-root --pcie-switch --fabric --expected-lifetime --count --auto-start --metadata --user-data --qemu-argument --wait-for-capacity --priority --no-keep --dry-run --explain-host --wait --deadline --controller --token-file --ca-file --certificate --key --timeout --output --help"
       case $place in
         0) return ;;
       esac ;;
@@ -475,7 +479,7 @@ _berthctl() {
         *) words=$(_berthctl_names host-list name) ;;
       esac ;;
     scheduler-forecast)
-      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-switch --fabric --expected-lifetime --count --explain-host --controller --token-file --ca-file --certificate --key --timeout --output --help"
+      options="--hypervisor --isolated-device --ncpu --mem-spec --disk --net --boot --os --project --host --prefer-host --tag --prefer-tag --avoid-tag --anti-affinity --numa --pcie-root --pcie-switch --fabric --expected-lifetime --count --explain-host --controller --token-file --ca-file --certificate --key --timeout --output --help"
       case $place in
         0) return ;;
       esac ;;

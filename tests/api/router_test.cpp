@@ -134,11 +134,12 @@ TEST(CreateServer, EveryFieldReachesTheCluster) {
     "firmware":"uefi", "os":"windows",
     "devices":[{"model":"H100","vendor":"NVIDIA","dev_type":"GPU-VGA","vendor_device_id":"10DE:2330",
                 "count":2,"alternatives":[{"model":"A100"}]}],
-    "topology":{"numa":"require","pcie_switch":"none","fabric":"prefer"},
+    "topology":{"numa":"require","pcie_root":"none","pcie_switch":"none","fabric":"prefer"},
     "tags":{"require":["a"],"prefer":["b"],"avoid":["c"]}, "anti_affinity_group":"g",
     "host_id":"3bce9607-2597-469f-8d9b-977345456739",
     "preferred_host_id":"3bce9607-2597-469f-8d9b-977345456739",
-    "auto_start":true, "metadata":{"k":"v \u00e4"}, "keep_refused":false,
+    "auto_start":true, "metadata":{"k":"v \u00e4"}, "user_data":"#cloud-config",
+    "qemu_arguments":["-device","x"], "keep_refused":false,
     "priority":7, "wait_for_capacity_seconds":7200, "expected_lifetime_seconds":259200})");
   ASSERT_EQ(answer.status, 201) << answer.body;
   model::server_spec spec;
@@ -155,11 +156,13 @@ TEST(CreateServer, EveryFieldReachesTheCluster) {
        2,
        {{"H100", "NVIDIA", model::dev_type::gpu_vga, model::vendor_device_id{0x10de, 0x2330}},
         {"A100", "", {}, {}}}}};
-  spec.topology = {model::wish::require, model::wish::none, model::wish::prefer};
+  spec.topology = {model::wish::require, model::wish::none, model::wish::none, model::wish::prefer};
   spec.tags = {{"a"}, {"b"}, {"c"}};
   spec.anti_affinity_group = "g";
   spec.host = spec.preferred_host = model::host_id::parse("3bce9607-2597-469f-8d9b-977345456739");
   spec.auto_start = true;
+  spec.user_data = "#cloud-config";
+  spec.qemu_arguments = {"-device", "x"};
   spec.metadata = {{"k", "v \xc3\xa4"}};
   spec.priority = 7;
   spec.wait_for_capacity = std::chrono::hours{2};

@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -40,22 +43,39 @@ TEST(ServerCreate, EveryOptionReachesTheController) {
       "debian-12:100g", "--net", "net0", "--net", "net1", "--boot", "uefi", "--os", "windows",
       "--project", "ml", "--host", "gpu-1", "--prefer-host", "3bce9607-2597-469f-8d9b-977345456739",
       "--tag", "fast", "--prefer-tag", "near", "--avoid-tag", "old", "--anti-affinity", "db",
-      "--numa", "require", "--pcie-switch", "none", "--fabric", "prefer", "--count", "3",
-      "--auto-start", "--metadata", "owner=me", "--no-keep", "--wait-for-capacity", "2h",
-      "--priority", "5", "--expected-lifetime", "3d", "web");
+      "--numa", "require", "--pcie-root", "require", "--pcie-switch", "none", "--fabric", "prefer",
+      "--count", "3", "--auto-start", "--metadata", "owner=me", "--no-keep", "--wait-for-capacity",
+      "2h", "--priority", "5", "--expected-lifetime", "3d", "--qemu-argument", "-s", "web");
   EXPECT_EQ(got.status, 0) << got.err;
   EXPECT_EQ(sh.controller.body_of("POST /v1/servers"), json::parse(R"({
     "name":"web","hypervisor":"kvm","firmware":"uefi","os":"windows","project":"ml",
     "anti_affinity_group":"db","networks":["net0","net1"],
     "tags":{"require":["fast"],"prefer":["near"],"avoid":["old"]},
-    "topology":{"numa":"require","pcie_switch":"none","fabric":"prefer"},"auto_start":true,
+    "topology":{"numa":"require","pcie_root":"require","pcie_switch":"none","fabric":"prefer"},"auto_start":true,
     "devices":[{"model":"H100","count":4,"alternatives":[{"model":"A100"}]},
                {"id":"273f4f72-06b6-49aa-8456-4beceec44997"}],
     "vcpus":16,"memory_mib":65536,
     "disks":[{"size_mib":30720},{"size_mib":102400,"image":"debian-12"}],
-    "metadata":{"owner":"me"},"expected_lifetime_seconds":259200,"host_id":"3bce9607-2597-469f-8d9b-977345456739",
+    "metadata":{"owner":"me"},"qemu_arguments":["-s"],"expected_lifetime_seconds":259200,"host_id":"3bce9607-2597-469f-8d9b-977345456739",
     "preferred_host_id":"3bce9607-2597-469f-8d9b-977345456739","priority":5,
     "wait_for_capacity_seconds":7200,"keep_refused":false,"count":3})"));
+}
+
+TEST(ServerCreate, UserDataIsAFileThatIsNotTooLarge) {
+  shell sh;
+  sh.controller.answer("POST /v1/servers", 201, server("web", "ready").dump());
+  const auto file = ::testing::TempDir() + "berth-user-data";
+  const auto create_with = [&](const std::string& content) {
+    std::ofstream{file, std::ios::binary} << content;
+    return sh("berthctl", "server-create", "--user-data", file, "web");
+  };
+  EXPECT_EQ(create_with("#cloud-config\n").status, 0);
+  EXPECT_EQ(sh.controller.body_of("POST /v1/servers")["user_data"], "#cloud-config\n");
+  EXPECT_THAT(create_with("").err, ::testing::HasSubstr("that is not empty"));
+  EXPECT_THAT(create_with(std::string(16'385, 'x')).err,
+              ::testing::HasSubstr("larger than 16384 bytes"));
+  std::filesystem::remove(file);
+  EXPECT_EQ(sh("berthctl", "server-create", "--user-data", file, "web").status, 2);
 }
 
 TEST(ServerCreate, EveryPostHasItsOwnIdempotencyKey) {

@@ -24,5 +24,10 @@ TEST(Summary, KnowsOneAndManyAndUnknownRules) {
   EXPECT_EQ(summary({0, {}, {}}), "no host fits: there are no hosts");
 }
 
+TEST(DecidingRule, IsTheLastThatExcludedAHost) {
+  EXPECT_EQ(deciding_rule({4, {verdict("host_enabled", 3), verdict("cpu", 1)}, {}}), "cpu");
+  EXPECT_EQ(deciding_rule({0, {}, {}}), "no_hosts");
+}
+
 } // namespace
 } // namespace berth::model

@@ -122,6 +122,11 @@ const std::vector<bad_row>& bad_rows() {
        },
        "metadata", "at most 64"},
       {"empty key", [](auto& s) { s.metadata[""] = "x"; }, "metadata", "1 to 128"},
+      {"huge user data", [](auto& s) { s.user_data.assign(16'385, 'x'); }, "user_data", "16384"},
+      {"65 QEMU arguments", [](auto& s) { s.qemu_arguments.assign(65, "-x"); }, "qemu_arguments",
+       "at most 64"},
+      {"an empty QEMU argument", [](auto& s) { s.qemu_arguments = {""}; }, "qemu_arguments[0]",
+       "1 to 1024"},
       {"huge value", [](auto& s) { s.metadata["k"] = std::string(4097, 'x'); }, "metadata", "4096"},
   };
   return rows;

@@ -189,7 +189,7 @@ server_spec spec(random& dice) {
   made.os = text(dice);
   made.devices = some(dice, request);
   made.topology = {choice(dice, wish::require), choice(dice, wish::require),
-                   choice(dice, wish::require)};
+                   choice(dice, wish::require), choice(dice, wish::require)};
   made.tags = {some(dice, text), some(dice, text), some(dice, text)};
   made.anti_affinity_group = text(dice);
   made.host = perhaps(dice, id<host_id>);
@@ -201,6 +201,8 @@ server_spec spec(random& dice) {
   made.wait_for_capacity =
       perhaps(dice, [](random& d) { return duration{integer<std::int64_t>(d)}; });
   made.lifetime = perhaps(dice, [](random& d) { return duration{integer<std::int64_t>(d)}; });
+  made.user_data = text(dice);
+  made.qemu_arguments = some(dice, text);
   return made;
 }
 

@@ -116,8 +116,32 @@ TEST(Plan, PrefersOneNodeAndOneSwitch) {
   EXPECT_EQ(placed(plan(world, server({some(4)}))).devices, ids({1004, 1005, 1006, 1007}))
       << "one node";
   auto apart = server({some(4)});
-  apart.topology = {model::wish::none, model::wish::none, model::wish::none};
+  apart.topology = {model::wish::none, model::wish::none, model::wish::none, model::wish::none};
   EXPECT_EQ(placed(plan(world, apart)).devices.size(), 4U);
+}
+
+TEST(Plan, KeepsToOneRootPortAboveItsSwitches) {
+  inventory world;
+  auto devices = free_gpus(1, 8);
+  for (std::size_t i = 0; i < 8; ++i) {
+    devices[i].info.pcie_root = i < 2 ? "root-0" : i < 4 ? "root-1" : "root-2";
+    devices[i].info.pcie_switch = "switch-" + std::to_string(i / 2);
+  }
+  world.apply(host_changed{open_host(1), devices});
+  auto four = server({some(4)});
+  EXPECT_EQ(placed(plan(world, four)).devices, ids({1004, 1005, 1006, 1007}))
+      << "two switches either way, but here below one root port";
+  four.topology.pcie_root = model::wish::require;
+  EXPECT_EQ(placed(plan(world, four)).devices, ids({1004, 1005, 1006, 1007}));
+  devices[4].state = model::device_state::in_use;
+  world.apply(host_changed{open_host(1), devices});
+  const auto refused = plan(world, four);
+  ASSERT_TRUE(std::holds_alternative<model::refusal>(refused));
+  EXPECT_EQ(model::deciding_rule(std::get<model::refusal>(refused)), "topology");
+  EXPECT_EQ(std::get<model::refusal>(refused).rules.back().miss.text,
+            "the wanted devices are not free on one PCIe root port");
+  four.topology.pcie_root = model::wish::prefer;
+  EXPECT_EQ(placed(plan(world, four)).devices.size(), 4U);
 }
 
 TEST(Plan, NeverSplitsAUnit) {

@@ -55,6 +55,7 @@ public:
                             : model::dev_type::gpu_hpc;
     made.reserve = {draw(3), draw(200), draw(200)};
     made.info.numa_node = draw(3) - 1;
+    made.info.pcie_root = one_in(4) ? "" : "root-" + std::to_string(draw(3));
     made.info.pcie_switch = one_in(4) ? "" : "switch-" + std::to_string(draw(3));
     made.info.fabric = fabric && !one_in(5) ? "nvswitch" : "";
     made.info.fabric_module = made.info.fabric.empty() ? -1 : position;
@@ -115,7 +116,7 @@ public:
     const auto wish = [this] {
       return one_in(5) ? model::wish::require : one_in(4) ? model::wish::none : model::wish::prefer;
     };
-    made.topology = {wish(), wish(), wish()};
+    made.topology = {wish(), wish(), wish(), wish()};
     if (one_in(6)) {
       made.tags.require = {"fast"};
     }

@@ -267,6 +267,9 @@ public:
   static std::string node_of(const model::device_info& info) {
     return info.numa_node < 0 ? "?" + to_string(info.id) : std::to_string(info.numa_node);
   }
+  static std::string root_of(const model::device_info& info) {
+    return info.pcie_root.empty() ? "?" + to_string(info.id) : info.pcie_root;
+  }
   static std::string switch_of(const model::device_info& info) {
     return info.pcie_switch.empty() ? "?" + to_string(info.id) : info.pcie_switch;
   }
@@ -296,6 +299,7 @@ public:
     constexpr auto require = model::wish::require;
     const auto& wishes = request_.topology;
     return set.empty() || ((wishes.numa != require || places(set, node_of) == 1) &&
+                           (wishes.pcie_root != require || places(set, root_of) == 1) &&
                            (wishes.pcie_switch != require || places(set, switch_of) == 1) &&
                            (wishes.fabric != require || places(set, fabric_of) == 1));
   }
@@ -322,9 +326,11 @@ public:
     const auto& wishes = request_.topology;
     return {wishes.fabric == none ? 0 : places(set, fabric_of),
             wishes.numa == none ? 0 : places(set, node_of),
+            wishes.pcie_root == none ? 0 : places(set, root_of),
             wishes.pcie_switch == none ? 0 : places(set, switch_of),
             broken_partitions(set),
             left_behind(set, node_of),
+            left_behind(set, root_of),
             left_behind(set, switch_of)};
   }
 

@@ -46,13 +46,14 @@ std::int64_t shape_capacity::everywhere() const {
     }
     return sum;
   }
-  const auto& groups = asked_.holds_devices ? world_.index.for_devices() : world_.index.ordinary();
-  groups.for_each([&](group_number group) { sum += in_group(group); });
+  world_.index(asked_.holds_devices).filled().for_each([&](group_number group) {
+    sum += in_group(group);
+  });
   return sum;
 }
 
 std::int64_t shape_capacity::in_group(group_number number) const {
-  const auto& group = world_.index.groups().at(number);
+  const auto& group = world_.index(asked_.holds_devices).groups().at(number);
   const auto most = by_devices(number);
   std::int64_t sum = 0;
   if (most == 0 || tags_broken(world_.tags.at(group.key.tags), asked_.request.tags) > 0) {
@@ -78,7 +79,7 @@ std::int64_t shape_capacity::on(host_slot_id slot) const {
   if (!asked_.ask->named.empty()) {
     return first_failure(at) ? 0 : 1;
   }
-  return std::min(by_devices(world_.index.place(slot, asked_.holds_devices).group),
+  return std::min(by_devices(world_.index(asked_.holds_devices).place(slot).group),
                   by_amount(free));
 }
 
@@ -88,10 +89,10 @@ std::int64_t shape_capacity::by_devices(group_number number) const {
   }
   auto& known = asked_.ask->times;
   if (number >= known.size()) {
-    known.resize(world_.index.groups().size());
+    known.resize(world_.devices_index.groups().size());
   }
   if (!known[number]) {
-    known[number] = times_given(world_, asked_, world_.index.groups().at(number).key);
+    known[number] = times_given(world_, asked_, world_.devices_index.groups().at(number).key);
   }
   return *known[number];
 }
@@ -141,8 +142,8 @@ stranded_devices shape_capacity::stranded() const {
   if (!asked_.holds_devices || asked_.ask->described_count == 0) {
     return sum;
   }
-  world_.index.for_devices().for_each([&](group_number number) {
-    const auto& group = world_.index.groups().at(number);
+  world_.devices_index.filled().for_each([&](group_number number) {
+    const auto& group = world_.devices_index.groups().at(number);
     device_mask matching = 0;
     for (const auto& choice : asked_.ask->combinations) {
       matching |= matching_of(world_, choice, group.key.shape);

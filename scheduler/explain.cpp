@@ -148,7 +148,7 @@ private:
     const query asked = resolve(inside, request_);
     std::optional<host_slot_id> best;
     for (const closure why : {closure::disabled, closure::maintenance}) {
-      for (const auto& [id, slot] : inside.index.closed(why)) {
+      for (const auto& [id, slot] : inside.index(asked.holds_devices).closed(why)) {
         if (best && inside.hosts[*best].record.id < id) {
           break;
         }

@@ -54,7 +54,7 @@ std::size_t group_table::key_hash::operator()(const group_key& key) const noexce
       static_cast<std::uint64_t>(key.steps.memory_mib));
   mix(static_cast<std::uint64_t>(key.stay.until) * 8U +
       static_cast<std::uint64_t>(key.stay.servers));
-  mix((key.for_devices ? 4U : 0U) | (key.has_gpus ? 2U : 0U) | (key.any_free ? 1U : 0U));
+  mix((key.has_gpus ? 2U : 0U) | (key.any_free ? 1U : 0U));
   return static_cast<std::size_t>(hash);
 }
 

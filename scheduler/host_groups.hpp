@@ -20,12 +20,11 @@ using group_number = std::uint32_t;
 
 /// What a policy may know of a host besides how much CPU and memory it has free.
 struct group_key {
-  bool for_devices = true; ///< false: for servers without devices, which see less of a host
-  bool has_gpus = false;   ///< any, free or not
-  bool any_free = false;   ///< any device can be given away
+  bool has_gpus = false; ///< any, free or not
+  bool any_free = false; ///< any device can be given away
   tag_set_id tags = 0;
-  shape_id shape = 0;   ///< 0 where not for_devices
-  device_mask free = 0; ///< devices that can be given away; 0 where not for_devices
+  shape_id shape = 0;   ///< 0 for servers without devices, which see less of a host
+  device_mask free = 0; ///< devices that can be given away; 0 for servers without devices
   cell_steps steps;
   /// How long its servers keep the host; left out unless a policy looks at it, and where no device
   /// is free.

@@ -7,14 +7,17 @@
 namespace berth::scheduler {
 
 group_key device_group_of(const host_slot& host, bool by_stay) {
-  return {true,           host.has_gpus,
-          host.free != 0, host.tags,
-          host.shape,     host.free,
-          host.steps,     by_stay && host.free != 0 ? stay_of(host.ends) : host_stay{}};
+  return {host.has_gpus,
+          host.free != 0,
+          host.tags,
+          host.shape,
+          host.free,
+          host.steps,
+          by_stay && host.free != 0 ? stay_of(host.ends) : host_stay{}};
 }
 
 group_key ordinary_group_of(const host_slot& host) {
-  return {false, host.has_gpus, host.free != 0, host.tags, 0, 0, host.steps, {}};
+  return {host.has_gpus, host.free != 0, host.tags, 0, 0, host.steps, {}};
 }
 
 closure closure_of(const model::host_record& host) {
@@ -33,7 +36,7 @@ void host_index::see_stays() {
 }
 
 void host_index::start_anew() {
-  host_index anew;
+  host_index anew{for_devices_};
   anew.by_stay_ = by_stay_;
   for (std::size_t slot = 0; slot < known_.size(); ++slot) {
     anew.touch(static_cast<host_slot_id>(slot));
@@ -67,8 +70,7 @@ void host_index::freshen(const std::vector<host_slot>& hosts) {
   }
   dirty_.clear();
   for (const group_number group : groups_.changed()) {
-    auto& kind = groups_.at(group).key.for_devices ? for_devices_ : ordinary_;
-    groups_.at(group).hosts > 0 ? kind.insert(group) : kind.erase(group);
+    groups_.at(group).hosts > 0 ? filled_.insert(group) : filled_.erase(group);
   }
   changed_.insert(changed_.end(), groups_.changed().begin(), groups_.changed().end());
   groups_.changed().clear();
@@ -83,27 +85,28 @@ void host_index::put(indexed_host& known, const host_slot& host, host_slot_id sl
     return;
   }
   open_ += is_new ? 1U : 0U;
-  const auto key = device_group_of(host, by_stay_);
+  const auto key = group_of(host);
   // A host without free devices is out of the question before its amounts are looked at.
-  place(known.for_devices, key,
-        {known.id, slot, key.free == 0 ? model::resources{} : host.amounts.gpu});
-  place(known.ordinary, ordinary_group_of(host), {known.id, slot, host.amounts.ordinary});
-}
-
-void host_index::place(indexed_place& known, const group_key& key, const listed_host& host) {
-  const bool same = known.at.group != group_place::nowhere && known.free == host.free &&
+  const auto free = !for_devices_   ? host.amounts.ordinary
+                    : key.free == 0 ? model::resources{}
+                                    : host.amounts.gpu;
+  const bool same = known.at.group != group_place::nowhere && known.free == free &&
                     groups_.at(known.at.group).key == key;
   if (!same) {
-    known = {groups_.put(known.at, key, host), host.free};
+    known.at = groups_.put(known.at, key, {known.id, slot, free});
+    known.free = free;
   }
+}
+
+group_key host_index::group_of(const host_slot& host) const {
+  return for_devices_ ? device_group_of(host, by_stay_) : ordinary_group_of(host);
 }
 
 void host_index::take_out(indexed_host& known, host_slot_id slot) {
   if (known.closed != closure::none) {
     closed_[static_cast<std::size_t>(known.closed)].erase({known.id, slot});
   } else {
-    groups_.take_out(known.for_devices.at, known.id);
-    groups_.take_out(known.ordinary.at, known.id);
+    groups_.take_out(known.at, known.id);
     --open_;
   }
   known = {};

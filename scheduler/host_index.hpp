@@ -23,11 +23,13 @@ inline constexpr std::size_t closures = 5;
 [[nodiscard]] group_key device_group_of(const host_slot& host, bool by_stay);
 [[nodiscard]] group_key ordinary_group_of(const host_slot& host);
 
-/// The hosts as decisions look for them: open ones by group and cell, once for servers with devices
-/// and once for the others; closed ones by reason. Changes are gathered and indexed when a decision
-/// begins, so that what changes often in between is indexed once.
+/// The hosts as decisions for one kind of server, with devices or without, look for them: open ones
+/// by group and cell, closed ones by reason. Changes are gathered and indexed when a decision of
+/// that kind begins, so that what changes often in between is indexed once.
 class host_index {
 public:
+  explicit host_index(bool for_devices) : for_devices_(for_devices) {}
+
   /// From now on hosts are told apart by their servers' stays as well. Touches every host.
   void see_stays();
   [[nodiscard]] bool sees_stays() const { return by_stay_; }
@@ -44,46 +46,37 @@ public:
   void freshen(const std::vector<host_slot>& hosts);
 
   [[nodiscard]] const group_table& groups() const { return groups_; }
-  /// Groups that have hosts, for servers with devices.
-  [[nodiscard]] const group_set& for_devices() const { return for_devices_; }
-  /// The same for servers without.
-  [[nodiscard]] const group_set& ordinary() const { return ordinary_; }
+  /// Groups that have hosts.
+  [[nodiscard]] const group_set& filled() const { return filled_; }
   [[nodiscard]] std::size_t open_hosts() const { return open_; }
   /// Closed hosts, ascending by id.
   [[nodiscard]] const std::set<std::pair<model::host_id, host_slot_id>>& closed(closure why) const {
     return closed_[static_cast<std::size_t>(why)];
   }
   /// Where an open host is.
-  [[nodiscard]] const group_place& place(host_slot_id slot, bool for_devices) const {
-    return for_devices ? known_[slot].for_devices.at : known_[slot].ordinary.at;
-  }
+  [[nodiscard]] const group_place& place(host_slot_id slot) const { return known_[slot].at; }
   /// The groups that became empty or filled since the last call, some of them twice.
   [[nodiscard]] std::vector<group_number> take_changed();
 
 private:
-  /// Where a host is listed, and with what.
-  struct indexed_place {
-    group_place at;
-    model::resources free;
-  };
   /// What the index has of a slot.
   struct indexed_host {
     bool present = false;
     model::host_id id;
     closure closed = closure::none;
     bool dirty = false;
-    indexed_place for_devices;
-    indexed_place ordinary;
+    group_place at;
+    model::resources free; ///< as listed there
   };
 
   void put(indexed_host& known, const host_slot& host, host_slot_id slot);
   void take_out(indexed_host& known, host_slot_id slot);
-  void place(indexed_place& known, const group_key& key, const listed_host& host);
+  [[nodiscard]] group_key group_of(const host_slot& host) const;
 
+  bool for_devices_;
   bool by_stay_ = false;
   group_table groups_;
-  group_set for_devices_;
-  group_set ordinary_;
+  group_set filled_;
   std::array<std::set<std::pair<model::host_id, host_slot_id>>, closures> closed_;
   std::size_t open_ = 0;
   std::vector<indexed_host> known_; ///< by slot

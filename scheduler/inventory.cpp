@@ -81,7 +81,8 @@ std::optional<group_id> inventory::impl::find_group(const std::string& name) con
 void inventory::impl::refresh(host_slot_id slot) {
   auto& host = hosts[slot];
   host.amounts = free_of(host.record, host.load);
-  index.touch(slot);
+  devices_index.touch(slot);
+  ordinary_index.touch(slot);
   if (!watched.empty()) {
     unwatched.push_back(slot);
     if (unwatched.size() > 2 * hosts.size() + 64) {
@@ -391,7 +392,7 @@ inventory& inventory::operator=(inventory&&) noexcept = default;
 
 // --- What decisions use
 
-void inventory::impl::begin_decision() const {
+void inventory::impl::begin_decision(bool holds_devices) const {
   if (pools_generation != kinds.generation() || pools.size() > pools_max) {
     pools.clear();
     asks.clear();
@@ -400,15 +401,22 @@ void inventory::impl::begin_decision() const {
   if (asks.size() > asks_max) {
     asks.clear();
   }
-  if (index.has_outgrown()) {
+  if (!holds_devices) {
+    if (ordinary_index.has_outgrown()) {
+      ordinary_index.start_anew();
+    }
+    ordinary_index.freshen(hosts);
+    return;
+  }
+  if (devices_index.has_outgrown()) {
     // Numbers of groups are given anew, so nothing that is kept by number stays.
-    index.start_anew();
+    devices_index.start_anew();
     pools.clear();
     asks.clear();
     outlooks.forget();
   }
-  index.freshen(hosts);
-  for (const group_number group : index.take_changed()) {
+  devices_index.freshen(hosts);
+  for (const group_number group : devices_index.take_changed()) {
     for (auto& pool : pools) {
       if (pool->is_indexed()) {
         count_group(*pool, group);
@@ -418,18 +426,16 @@ void inventory::impl::begin_decision() const {
 }
 
 void inventory::impl::see_stays() const {
-  if (!index.sees_stays()) {
-    index.see_stays();
-    begin_decision();
+  if (!devices_index.sees_stays()) {
+    devices_index.see_stays();
+    begin_decision(true);
   }
 }
 
 void inventory::impl::count_group(device_pool& pool, group_number number) const {
-  const auto& group = index.groups().at(number);
-  if (group.key.for_devices) {
-    const device_mask free = group.key.free & pool.matching(group.key.shape, shapes);
-    pool.set(number, group.hosts > 0 ? count(free) : -1);
-  }
+  const auto& group = devices_index.groups().at(number);
+  const device_mask free = group.key.free & pool.matching(group.key.shape, shapes);
+  pool.set(number, group.hosts > 0 ? count(free) : -1);
 }
 
 std::shared_ptr<device_pool>
@@ -445,7 +451,7 @@ inventory::impl::pool_of(const model::device_selector& selector) const {
 void inventory::impl::index_pool(device_pool& pool) const {
   if (!pool.is_indexed()) {
     pool.start_index();
-    index.for_devices().for_each([&](group_number group) { count_group(pool, group); });
+    devices_index.filled().for_each([&](group_number group) { count_group(pool, group); });
   }
 }
 
@@ -473,7 +479,6 @@ std::optional<inventory::host_totals> inventory::totals(model::host_id host) con
 void inventory::watch(const std::vector<model::placement_request>& shapes) {
   impl_->watched.clear();
   impl_->unwatched.clear();
-  impl_->begin_decision();
   for (const auto& shape : shapes) {
     impl_->watched.emplace_back(shape).recount(*impl_);
   }

@@ -95,10 +95,10 @@ struct device_place {
 
 class watched_shape;
 
-/// Invariants: (1) after begin_decision() the index agrees with `hosts`, and every indexed pool has
-/// each filled group of hosts for devices in the bucket of its matching free devices; (2) load and
-/// groups of a host are the sums over its allocations. Unordered maps are looked up only, or walked
-/// where order cannot show.
+/// Invariants: (1) after begin_decision() that index agrees with `hosts`, and every indexed pool
+/// has each filled group of hosts for devices in the bucket of its matching free devices; (2) load
+/// and groups of a host are the sums over its allocations. Unordered maps are looked up only, or
+/// walked where order cannot show.
 struct inventory::impl {
   impl();
   ~impl();
@@ -123,15 +123,20 @@ struct inventory::impl {
   std::vector<host_slot_id> unwatched;  ///< changed since the watched shapes were counted
   std::uint64_t watched_generation = 0; ///< of the kinds that they were counted with
 
-  mutable host_index index;
+  mutable host_index devices_index{true};   ///< for servers with devices
+  mutable host_index ordinary_index{false}; ///< for the others
   // Caches: what they hold depends on what was asked, its content only on the inventory.
   mutable std::vector<std::shared_ptr<device_pool>> pools;
   mutable std::vector<std::shared_ptr<device_ask>> asks; ///< the latest first
   mutable std::uint64_t pools_generation = 0;
   mutable outlook_keeper outlooks;
 
-  /// Brings the index up to date; call once before a decision.
-  void begin_decision() const;
+  /// Brings the index for such servers up to date; call once before a decision.
+  void begin_decision(bool holds_devices) const;
+  /// Agrees with `hosts` after begin_decision() for the same kind of server.
+  [[nodiscard]] const host_index& index(bool holds_devices) const {
+    return holds_devices ? devices_index : ordinary_index;
+  }
   /// The pool of a selector.
   [[nodiscard]] std::shared_ptr<device_pool> pool_of(const model::device_selector& selector) const;
   /// Makes the index tell hosts apart by stay, from now on.

@@ -100,14 +100,11 @@ void outlook_keeper::count_group(const inventory::impl& world, const host_group&
 
 const outlook& outlook_keeper::look(const inventory::impl& world) {
   choose_flavours(world);
-  const auto& groups = world.index.groups();
+  const auto& groups = world.devices_index.groups();
   rooms_.resize(groups.size());
   now_.wholes.clear();
   for (group_number number = 0; number < groups.size(); ++number) {
     const auto& group = groups.at(number);
-    if (!group.key.for_devices) {
-      continue;
-    }
     if (rooms_[number].changes != group.changes) {
       count_group(world, group, rooms_[number]);
     }

@@ -92,7 +92,7 @@ std::shared_ptr<const device_ask> ask_of(const inventory::impl& world,
 } // namespace
 
 query resolve(const inventory::impl& world, const model::placement_request& request) {
-  world.begin_decision();
+  world.begin_decision(!request.devices.empty());
   query asked{request, ask_of(world, request), !request.devices.empty(), 0};
   if (!request.anti_affinity_group.empty()) {
     asked.group = world.find_group(request.anti_affinity_group).value_or(0);

@@ -40,13 +40,12 @@ constexpr std::size_t rule_named(std::string_view name) {
 class refusal_count {
 public:
   refusal_count(const inventory::impl& world, const query& asked)
-      : world_(world), asked_(asked), index_(world.index) {}
+      : world_(world), asked_(asked), index_(world.index(asked.holds_devices)) {}
 
   model::refusal run() {
     count_closed();
     count_singled();
-    const auto& groups = asked_.holds_devices ? index_.for_devices() : index_.ordinary();
-    groups.for_each([this](group_number group) { count_group(group); });
+    index_.filled().for_each([this](group_number group) { count_group(group); });
     return told();
   }
 
@@ -114,7 +113,7 @@ private:
 
   [[nodiscard]] std::int64_t singled_in(group_number group) const {
     return std::count_if(singled_.begin(), singled_.end(), [&](host_slot_id slot) {
-      return index_.place(slot, asked_.holds_devices).group == group;
+      return index_.place(slot).group == group;
     });
   }
 

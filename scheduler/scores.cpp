@@ -65,7 +65,7 @@ std::int32_t closeness_points(const choice_cost& cost, int devices,
 }
 
 policy_sight::policy_sight(const inventory::impl& world, const query& asked, const policy& how)
-    : world_(world), how_(how) {
+    : world_(world), how_(how), holds_devices_(asked.holds_devices) {
   const auto& request = asked.request;
   if (how.sees_mix && asked.holds_devices) {
     expected_ = &world.outlooks.look(world);
@@ -78,7 +78,7 @@ policy_sight::policy_sight(const inventory::impl& world, const query& asked, con
 
 void policy_sight::look(policy_view& view, const group_key& key, device_mask taken) {
   view.all_devices =
-      key.for_devices ? static_cast<int>(world_.shapes.at(key.shape).kinds.size()) : 0;
+      holds_devices_ ? static_cast<int>(world_.shapes.at(key.shape).kinds.size()) : 0;
   if (how_.sees_stays) {
     view.stay = key.stay;
     view.now = now_;

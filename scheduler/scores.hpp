@@ -50,6 +50,7 @@ public:
 private:
   const inventory::impl& world_;
   const policy& how_;
+  const bool holds_devices_;
   const outlook* expected_ = nullptr;
   std::int64_t now_ = 0;
   std::int64_t ends_ = unknown_end;

@@ -46,7 +46,7 @@ private:
       }
     }
     if (ask_.described.empty()) {
-      world_.index.ordinary().for_each([this](group_number group) { consider(group, 0); });
+      world_.ordinary_index.filled().for_each([this](group_number group) { consider(group, 0); });
     } else {
       visit_pool();
     }
@@ -77,7 +77,7 @@ private:
 
   /// `pool_free`: free devices that the first part of the request matches.
   void consider(group_number number, int pool_free) {
-    const auto& group = world_.index.groups().at(number);
+    const auto& group = world_.index(asked_.holds_devices).groups().at(number);
     if (tagged_ && tags_broken(world_.tags.at(group.key.tags), asked_.request.tags) > 0) {
       return;
     }
@@ -95,7 +95,7 @@ private:
                       levels_of(amount, group.key.steps),
                       {}}};
     const device_choice* devices = nullptr;
-    if (group.key.for_devices) {
+    if (asked_.holds_devices) {
       const auto& known = choice_of(number, group.key);
       if (!known.possible) {
         return;
@@ -184,7 +184,7 @@ private:
     lists.resize(std::max(lists.size(), number_ + 1));
     auto& list = lists[number_];
     if (number >= list.size()) {
-      list.resize(world_.index.groups().size());
+      list.resize(world_.devices_index.groups().size());
     }
     return list[number].known ? list[number] : fill(list[number], key);
   }

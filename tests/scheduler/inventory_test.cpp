@@ -161,7 +161,7 @@ TEST(Inventory, ForgetsGroupsThatNeverComeBack) {
     (void)plan(world, server({some(1)}, 1), how); // sees the host with its new end
     world.apply(server_released{request.server});
     world.apply(device_turned{where.host, where.devices.front(), model::device_state::free, false});
-    ASSERT_LE(world.internals().index.groups().size(), 1'100U) << "step " << step;
+    ASSERT_LE(world.internals().devices_index.groups().size(), 1'100U) << "step " << step;
   }
   EXPECT_EQ(capacity(world, server({some(1)}, 2)), 12);
 }

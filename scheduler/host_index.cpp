@@ -58,7 +58,7 @@ void host_index::freshen(const std::vector<host_slot>& hosts) {
   for (const host_slot_id slot : dirty_) {
     auto& known = known_[slot];
     const auto& host = hosts[slot];
-    const auto& id = host.record.id;
+    const auto& id = host.id;
     const bool same = host.known && known.id == id && known.closed == host.closed;
     if (!same && known.present) {
       take_out(known, slot);
@@ -78,7 +78,7 @@ void host_index::freshen(const std::vector<host_slot>& hosts) {
 
 void host_index::put(indexed_host& known, const host_slot& host, host_slot_id slot) {
   const bool is_new = !std::exchange(known.present, true);
-  known.id = host.record.id;
+  known.id = host.id;
   known.closed = host.closed;
   if (host.closed != closure::none) {
     closed_[static_cast<std::size_t>(host.closed)].emplace(known.id, slot);

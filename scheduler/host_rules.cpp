@@ -67,7 +67,7 @@ std::string say_maintenance(const candidate& /*at*/, const finding& /*found*/) {
 
 finding pinned_host(const candidate& at) {
   const auto& wanted = at.asked.request.host;
-  return yes_or_no(!wanted || *wanted == at.host().record.id);
+  return yes_or_no(!wanted || *wanted == at.host().id);
 }
 std::string say_pinned_host(const candidate& at, const finding& /*found*/) {
   const auto& wanted = at.asked.request.host;
@@ -76,7 +76,7 @@ std::string say_pinned_host(const candidate& at, const finding& /*found*/) {
 
 finding reserved_host(const candidate& at) {
   const auto& avoided = at.asked.request.avoid_hosts;
-  return yes_or_no(!std::binary_search(avoided.begin(), avoided.end(), at.host().record.id));
+  return yes_or_no(!std::binary_search(avoided.begin(), avoided.end(), at.host().id));
 }
 std::string say_reserved_host(const candidate& /*at*/, const finding& /*found*/) {
   return "the host is kept for a server that waits for it";
@@ -114,7 +114,7 @@ std::string say_anti_affinity(const candidate& at, const finding& /*found*/) {
 }
 
 finding cpu(const candidate& at) {
-  return room(at.asked.request.amount.cpus, free_for(at).cpus, at.host().amounts.capacity.cpus);
+  return room(at.asked.request.amount.cpus, free_for(at).cpus, at.host().whole.capacity.cpus);
 }
 std::string say_cpu(const candidate& at, const finding& found) {
   return say_room(at, found, "CPUs", kept_for_gpus(at).cpus);
@@ -122,7 +122,7 @@ std::string say_cpu(const candidate& at, const finding& found) {
 
 finding memory(const candidate& at) {
   return room(at.asked.request.amount.memory_mib, free_for(at).memory_mib,
-              at.host().amounts.capacity.memory_mib);
+              at.host().whole.capacity.memory_mib);
 }
 std::string say_memory(const candidate& at, const finding& found) {
   return say_room(at, found, "MiB of memory", kept_for_gpus(at).memory_mib);
@@ -130,7 +130,7 @@ std::string say_memory(const candidate& at, const finding& found) {
 
 finding storage(const candidate& at) {
   return room(at.asked.request.amount.storage_mib, free_for(at).storage_mib,
-              at.host().amounts.capacity.storage_mib);
+              at.host().whole.capacity.storage_mib);
 }
 std::string say_storage(const candidate& at, const finding& found) {
   return say_room(at, found, "MiB of storage", kept_for_gpus(at).storage_mib);

@@ -80,7 +80,7 @@ std::optional<group_id> inventory::impl::find_group(const std::string& name) con
 
 void inventory::impl::refresh(host_slot_id slot) {
   auto& host = hosts[slot];
-  host.amounts = free_of(host.record, host.load);
+  host.amounts = free_of(host.whole, host.load);
   devices_index.touch(slot);
   ordinary_index.touch(slot);
   if (!watched.empty()) {
@@ -149,6 +149,9 @@ void inventory::impl::apply(const host_changed& update) {
   }
   drop_devices(slot); // after the new ones were added: a kind that stays is never without a device
   host.record = update.host;
+  host.id = update.host.id;
+  host.whole = amounts_of(update.host);
+  host.steps = steps_of(host.whole.capacity);
   host.closed = closure_of(update.host);
   host.tags = tags.add(update.host.tags);
   host.devices = std::move(entries);
@@ -174,7 +177,6 @@ void inventory::impl::apply(const host_changed& update) {
   set_shape(slot, make_shape(host.record, placeable, std::move(shape_kinds)));
   host.known = true;
   refresh(slot);
-  host.steps = steps_of(host.amounts.capacity);
 }
 
 void inventory::impl::renumber(host_slot_id slot, const std::vector<model::device_id>& former_ids) {
@@ -223,7 +225,7 @@ void inventory::impl::apply(const host_gone& update) {
 
 void inventory::impl::apply(const device_changed& update) {
   const auto place = find_device(update.device.info.id);
-  if (!place || hosts[place->host].record.id != update.device.host) {
+  if (!place || hosts[place->host].id != update.device.host) {
     return;
   }
   auto& host = hosts[place->host];

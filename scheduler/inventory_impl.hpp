@@ -56,9 +56,11 @@ struct host_slot {
   tag_set_id tags = 0;
   std::int32_t servers = 0;
   device_mask free = 0; ///< offerable and not taken by an allocation since
+  model::host_id id;    ///< the record's, beside what decisions look at
   cell_steps steps;
   free_amounts amounts;
   scheduler::load load;
+  host_amounts whole;
 
   std::vector<model::device_id> device_ids;              ///< in PCI order
   std::vector<device_entry> devices;                     ///< the same devices

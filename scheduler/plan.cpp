@@ -11,9 +11,8 @@ model::decision plan(const inventory& world, const model::placement_request& req
   if (!best) {
     return why_nowhere(inside, asked);
   }
-  return model::placement{inside.hosts[best->host].record.id,
-                          in_request_order(inside, asked, best->host, best->chosen),
-                          {}};
+  return model::placement{
+      inside.hosts[best->host].id, in_request_order(inside, asked, best->host, best->chosen), {}};
 }
 
 std::optional<model::rule_verdict> check(const inventory& world,

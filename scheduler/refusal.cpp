@@ -112,9 +112,8 @@ private:
   }
 
   [[nodiscard]] std::int64_t singled_in(group_number group) const {
-    return std::count_if(singled_.begin(), singled_.end(), [&](host_slot_id slot) {
-      return index_.place(slot).group == group;
-    });
+    return std::count_if(singled_.begin(), singled_.end(),
+                         [&](host_slot_id slot) { return index_.place(slot).group == group; });
   }
 
   void count_group(group_number number) {

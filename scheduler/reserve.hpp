@@ -14,7 +14,6 @@ namespace berth::scheduler {
 /// So a server with devices spends the reserve first and the common pool after; others never touch
 /// the reserve. Storage has no overcommit.
 struct free_amounts {
-  model::resources capacity; ///< with overcommit
   model::resources ordinary; ///< for servers without devices; negative when overdrawn
   model::resources gpu;      ///< for servers with devices
 };
@@ -35,6 +34,13 @@ struct load {
          has_room(wanted.storage_mib, free.storage_mib);
 }
 
-[[nodiscard]] free_amounts free_of(const model::host_record& host, const load& load);
+/// Of a host's record: the same for as long as that does not change.
+struct host_amounts {
+  model::resources capacity; ///< with overcommit
+  model::resources reserve;  ///< kept for the host itself
+};
+[[nodiscard]] host_amounts amounts_of(const model::host_record& host);
+
+[[nodiscard]] free_amounts free_of(const host_amounts& host, const load& load);
 
 } // namespace berth::scheduler

@@ -125,7 +125,7 @@ ranking rank_on(const inventory::impl& world, const query& asked, const policy& 
   const auto& request = asked.request;
   const auto& devices = chosen.devices;
   policy_sight sight{world, asked, how};
-  ranked_host ranked{chosen.choice->rank, request.preferred_host == slot.record.id,
+  ranked_host ranked{chosen.choice->rank, request.preferred_host == slot.id,
                      world.tags.at(slot.tags),
                      closeness_points(devices.cost, count(devices.devices), request.topology),
                      view_on(world, asked, host, chosen)};
@@ -172,10 +172,11 @@ told tell(const inventory::impl& world, const query& asked, const policy& how,
             std::to_string(view.matching_free - view.devices) + " matching devices stay free"};
   }
   const auto& amounts = world.hosts[found.host].amounts;
+  const auto& whole = world.hosts[found.host].whole;
   const auto left = (asked.holds_devices ? amounts.gpu : amounts.ordinary) - asked.request.amount;
-  return {points, std::to_string(left.cpus) + " of " + std::to_string(amounts.capacity.cpus) +
+  return {points, std::to_string(left.cpus) + " of " + std::to_string(whole.capacity.cpus) +
                       " CPUs and " + std::to_string(left.memory_mib) + " of " +
-                      std::to_string(amounts.capacity.memory_mib) + " MiB stay free"};
+                      std::to_string(whole.capacity.memory_mib) + " MiB stay free"};
 }
 
 } // namespace

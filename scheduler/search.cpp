@@ -209,14 +209,12 @@ private:
     ranked[score::second] = how_.second(view);
   }
 
-  [[nodiscard]] const model::host_id& best_id() const {
-    return world_.hosts[best_->host].record.id;
-  }
+  [[nodiscard]] const model::host_id& best_id() const { return world_.hosts[best_->host].id; }
 
   void keep_if_better(host_slot_id slot, const ranking& ranked, const device_choice* devices) {
     if (best_) {
       const auto order = ranked <=> best_->ranked;
-      if (order < 0 || (order == 0 && best_id() <= world_.hosts[slot].record.id)) {
+      if (order < 0 || (order == 0 && best_id() <= world_.hosts[slot].id)) {
         return;
       }
     }

@@ -15,7 +15,7 @@ const model::resources two_gpus{16, 16'384, 204'800};
 
 free_amounts example(const model::resources& used, const model::resources& by_holders,
                      const model::host_record& host = open_host(1)) {
-  return free_of(host, {used, by_holders, two_gpus});
+  return free_of(amounts_of(host), {used, by_holders, two_gpus});
 }
 
 TEST(Reserve, AnEmptyHostKeepsAllOfItForGpuServers) {
@@ -57,7 +57,7 @@ TEST(Reserve, CountsOvercommitAndTheHostsOwn) {
   host.memory_overcommit_milli = 1500;
   host.reserve = {4, 4'096, 10'240};
   const auto amounts = example({10, 10, 10}, {}, host);
-  EXPECT_EQ(amounts.capacity, (model::resources{160, 786'432, 4'194'304}));
+  EXPECT_EQ(amounts_of(host).capacity, (model::resources{160, 786'432, 4'194'304}));
   EXPECT_EQ(amounts.ordinary, (model::resources{160 - 10 - 16 - 4, 786'432 - 10 - 16'384 - 4'096,
                                                 4'194'304 - 10 - 204'800 - 10'240}));
 }
@@ -80,7 +80,7 @@ TEST(Reserve, SurvivesHugeCapacities) {
   auto huge = open_host(1);
   huge.capacity.memory_mib = std::numeric_limits<std::int64_t>::max() / 16;
   huge.memory_overcommit_milli = 2000;
-  EXPECT_EQ(example({}, {}, huge).capacity.memory_mib, huge.capacity.memory_mib * 2);
+  EXPECT_EQ(amounts_of(huge).capacity.memory_mib, huge.capacity.memory_mib * 2);
 }
 
 } // namespace

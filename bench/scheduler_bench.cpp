@@ -79,8 +79,9 @@ std::int64_t resident_bytes() {
 
 class running_cluster {
 public:
-  explicit running_cluster(std::uint64_t hosts)
-      : gpus_(static_cast<std::int64_t>(hosts) * gpus_per_host) {
+  explicit running_cluster(std::uint64_t hosts, std::string_view policy = "best-fit")
+      : how_{scheduler::find_policy(policy)},
+        gpus_(static_cast<std::int64_t>(hosts) * gpus_per_host) {
     const auto before = resident_bytes();
     for (std::uint64_t number = 1; number <= hosts; ++number) {
       world_.apply(machine(number));
@@ -91,7 +92,12 @@ public:
 
   model::decision decide(std::int32_t gpus) {
     request_ = request_for(gpus, next_server_++);
-    return scheduler::plan(world_, request_);
+    return scheduler::plan(world_, request_, how_);
+  }
+
+  model::decision decide_with_reasons(std::int32_t gpus) {
+    request_ = request_for(gpus, next_server_++);
+    return scheduler::explain(world_, request_, how_);
   }
 
   bool take(model::decision& decided) {
@@ -151,6 +157,7 @@ private:
     std::vector<model::device_id> devices;
   };
 
+  scheduler::options how_;
   std::int64_t gpus_;
   std::int64_t used_ = 0;
   double bytes_per_host_ = 0;
@@ -162,20 +169,20 @@ private:
 };
 
 /// Kept between the runs of one benchmark: filling 100,000 hosts takes a while.
-running_cluster& full_cluster(std::uint64_t hosts) {
+running_cluster& full_cluster(std::uint64_t hosts, const std::string& policy = "best-fit") {
   static std::unique_ptr<running_cluster> kept;
-  static std::uint64_t kept_hosts = 0;
-  if (kept_hosts != hosts) {
+  static std::pair<std::uint64_t, std::string> what;
+  if (what != std::pair{hosts, policy}) {
     kept.reset();
-    kept = std::make_unique<running_cluster>(hosts);
+    kept = std::make_unique<running_cluster>(hosts, policy);
     kept->fill();
-    kept_hosts = hosts;
+    what = {hosts, policy};
   }
   return *kept;
 }
 
-void place_and_release(benchmark::State& state) {
-  auto& cluster = full_cluster(static_cast<std::uint64_t>(state.range(0)));
+void place_and_release(benchmark::State& state, const std::string& policy) {
+  auto& cluster = full_cluster(static_cast<std::uint64_t>(state.range(0)), policy);
   std::int64_t refused = 0;
   for (auto _ : state) {
     const auto size = cluster.draw_size();
@@ -206,6 +213,17 @@ void one_decision(benchmark::State& state) {
   std::sort(took.begin(), took.end());
   state.counters["p50_ns"] = static_cast<double>(took[took.size() / 2]);
   state.counters["p99_ns"] = static_cast<double>(took[took.size() * 99 / 100]);
+}
+
+/// As with `scheduler.keep_reasons`: where it goes, why, and the runner-up.
+void reasoned_decision(benchmark::State& state) {
+  auto& cluster = full_cluster(static_cast<std::uint64_t>(state.range(0)));
+  for (auto _ : state) {
+    const auto size = cluster.draw_size();
+    cluster.make_room(size);
+    auto decided = cluster.decide_with_reasons(size);
+    cluster.take(decided);
+  }
 }
 
 /// Nothing fits: no host has so many CPUs.
@@ -255,7 +273,11 @@ void replan_from_empty(benchmark::State& state) {
   state.counters["servers"] = static_cast<double>(placed);
 }
 
-BENCHMARK(place_and_release)->Arg(1'000)->Arg(10'000)->Arg(100'000);
+BENCHMARK_CAPTURE(place_and_release, best_fit, "best-fit")->Arg(1'000)->Arg(10'000)->Arg(100'000);
+BENCHMARK_CAPTURE(place_and_release, spread, "spread")->Arg(10'000);
+BENCHMARK_CAPTURE(place_and_release, fragmentation, "fragmentation")->Arg(10'000);
+BENCHMARK_CAPTURE(place_and_release, lifetime, "lifetime")->Arg(10'000);
+BENCHMARK(reasoned_decision)->Arg(10'000);
 BENCHMARK(one_decision)->Arg(1'000)->Arg(10'000)->Arg(100'000)->UseManualTime();
 BENCHMARK(refusal)->Arg(1'000)->Arg(100'000)->Unit(benchmark::kMicrosecond);
 BENCHMARK(explained_refusal)->Arg(1'000)->Arg(100'000)->Unit(benchmark::kMicrosecond);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -80,6 +81,13 @@ extern const policy lifetime;
 /// `part` of `whole` in points, for 0 <= part <= whole.
 [[nodiscard]] constexpr std::int32_t points_of(std::int64_t part, std::int64_t whole) {
   return whole <= 0 ? 0 : static_cast<std::int32_t>(part * 1000 / whole);
+}
+
+/// CPUs and memory that would be left over on the host, in points; 1000 = all of an empty one.
+[[nodiscard]] constexpr std::int32_t amounts_left(const policy_view& at) {
+  const int left =
+      std::max(0, at.free.cpus - at.wanted.cpus) + std::max(0, at.free.memory - at.wanted.memory);
+  return points_of(left, 2 * cell_levels::most);
 }
 
 } // namespace berth::scheduler

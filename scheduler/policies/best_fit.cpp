@@ -13,9 +13,7 @@ std::int64_t device_fit(const policy_view& at) {
 
 /// As little CPU and memory left over as possible.
 std::int64_t resource_fit(const policy_view& at) {
-  const int left =
-      std::max(0, at.free.cpus - at.wanted.cpus) + std::max(0, at.free.memory - at.wanted.memory);
-  return 1000 - points_of(left, 2 * cell_levels::most);
+  return 1000 - amounts_left(at);
 }
 
 } // namespace

@@ -36,9 +36,7 @@ std::int64_t room_kept(const policy_view& at) {
 }
 
 std::int64_t resource_fit(const policy_view& at) {
-  const int left =
-      std::max(0, at.free.cpus - at.wanted.cpus) + std::max(0, at.free.memory - at.wanted.memory);
-  return 1000 - points_of(left, 2 * cell_levels::most);
+  return 1000 - amounts_left(at);
 }
 
 /// The loss on a logarithmic scale, 16 points for each doubling; in words as a share of this host's

@@ -11,9 +11,7 @@ std::int64_t device_room(const policy_view& at) {
 }
 
 std::int64_t resource_room(const policy_view& at) {
-  const int left =
-      std::max(0, at.free.cpus - at.wanted.cpus) + std::max(0, at.free.memory - at.wanted.memory);
-  return points_of(left, 2 * cell_levels::most);
+  return amounts_left(at);
 }
 
 } // namespace

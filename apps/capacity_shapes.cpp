@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "apps/comma_list.hpp"
+
 namespace berth::apps {
 
 namespace {
@@ -13,12 +15,6 @@ namespace {
 constexpr std::array<std::string_view, 4> levels{"numa", "pcie_root", "pcie_switch", "fabric"};
 constexpr std::size_t shapes_max = 128;
 constexpr std::int32_t gpus_max = 64;
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = std::min(text.find_first_not_of(' '), text.size());
-  const auto end = text.find_last_not_of(' ');
-  return end == std::string_view::npos ? std::string_view{} : text.substr(begin, end - begin + 1);
-}
 
 model::result<counted_shape> parse_shape(std::string_view text) {
   const auto wrong = [text](std::string_view what) {
@@ -51,20 +47,17 @@ model::result<counted_shape> parse_shape(std::string_view text) {
 
 model::result<std::vector<counted_shape>> parse_capacity_shapes(std::string_view text) {
   std::vector<counted_shape> shapes;
-  while (!trimmed(text).empty()) {
-    const auto comma = std::min(text.find(','), text.size());
-    auto shape = parse_shape(trimmed(text.substr(0, comma)));
+  for (const auto entry : comma_list(text)) {
+    auto shape = parse_shape(entry);
     if (!shape)
       return tl::unexpected{std::move(shape.error())};
     if (std::ranges::find(shapes, *shape) != shapes.end())
-      return model::fail(
-          model::errc::invalid_argument,
-          fmt::format("capacity.shapes: \"{}\" is there twice", trimmed(text.substr(0, comma))));
+      return model::fail(model::errc::invalid_argument,
+                         fmt::format("capacity.shapes: \"{}\" is there twice", entry));
     if (shapes.size() == shapes_max)
       return model::fail(model::errc::invalid_argument,
                          "capacity.shapes: there are more than 128 shapes");
     shapes.push_back(std::move(*shape));
-    text.remove_prefix(std::min(comma + 1, text.size()));
   }
   return shapes;
 }

@@ -17,6 +17,7 @@
 #include "apps/capacity_shapes.hpp"
 #include "apps/config_keys.hpp"
 #include "apps/config_reader.hpp"
+#include "apps/machine_keys.hpp"
 #include "apps/scheduler_pools.hpp"
 #include "model/text.hpp"
 #include "scheduler/scheduler.hpp"
@@ -129,6 +130,12 @@ result<void> check(const host_config& c) {
     return wrong("state_dir must name a directory: device epochs are remembered there");
   if (c.reconnect_delay_max < c.reconnect_delay_min)
     return wrong("reconnect.delay_max must be at least reconnect.delay_min");
+  if (auto read = parse_offers(c.devices_offer); !read)
+    return tl::unexpected{std::move(read.error())};
+  if (auto read = parse_resets(c.devices_resets); !read)
+    return tl::unexpected{std::move(read.error())};
+  if (auto read = parse_networks(c.servers_networks); !read)
+    return tl::unexpected{std::move(read.error())};
   const bool machine = !c.simulated_machine.empty();
   const bool inventory = !c.simulated_inventory.empty();
   if (c.simulated && machine == inventory)

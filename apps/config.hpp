@@ -68,6 +68,18 @@ struct host_config {
   bool use_boot_vga = false;
   bool hot_plug = false;
 
+  std::string devices_offer;  ///< parse_offers()
+  std::string devices_resets; ///< parse_resets()
+  std::string servers_libvirt = "qemu:///system";
+  bool servers_emulation = false;
+  std::string servers_disk_pool = "berth";
+  std::string servers_disk_directory = "/var/lib/libvirt/images";
+  std::string servers_image_pool = "berth-images";
+  std::string servers_networks; ///< parse_networks()
+  std::int64_t servers_hugepage_kib = 0;
+  std::string servers_console_logs;
+  bool servers_qemu_arguments = false;
+
   std::int64_t threads_io = 1;
   std::int64_t threads_actors = 2;
   std::int64_t workers = 4; ///< operations of the backend at one time

@@ -132,6 +132,33 @@ std::vector<config_key<host_config>> make_host_keys() {
       {"use_boot_vga", &c::use_boot_vga, boolean(),
        "Offer the GPU that shows the machine's own console, too"},
       {"hot_plug", &c::hot_plug, boolean(), "Allow attach and detach while a server runs"},
+      {"devices.offer", &c::devices_offer, text(),
+       "Devices to offer besides GPUs, by VENDOR:DEVICE id or by class, between commas, such as "
+       "15b3:1021, 0108. A virtual function (SR-IOV) is offered only if its id stands here"},
+      {"devices.resets", &c::devices_resets, text(),
+       "How devices are reset, DEVICES=METHOD+METHOD between commas; the first entry that matches "
+       "counts, such as 10de:2330=bus+rescan, 10de:*=flr+bus. Unset: in the kernel's order, rescan "
+       "last"},
+      {"servers.libvirt", &c::servers_libvirt, text(), "The URI of this machine's libvirt"},
+      {"servers.emulation", &c::servers_emulation, boolean(),
+       "Let QEMU emulate the guests' processors: for tests on machines without KVM"},
+      {"servers.disk_pool", &c::servers_disk_pool, text(),
+       "The libvirt storage pool in which servers' disks are made"},
+      {"servers.disk_directory", &c::servers_disk_directory, path(),
+       "Where that pool lies: its file system is the host's storage"},
+      {"servers.image_pool", &c::servers_image_pool, text(),
+       "The libvirt storage pool of the images that disks can start from"},
+      {"servers.networks", &c::servers_networks, text(),
+       "What servers' networks are here, NAME=bridge:BRIDGE or NAME=network:NETWORK between "
+       "commas, "
+       "such as net0=bridge:br0, nat=network:default"},
+      {"servers.hugepage_kib", &c::servers_hugepage_kib, count(0, 16'777'216),
+       "The size of the huge pages that servers' memory is made of, such as 1048576; 0: ordinary "
+       "pages"},
+      {"servers.console_logs", &c::servers_console_logs, path(),
+       "A directory for the logs of servers' serial consoles. Unset: none are kept"},
+      {"servers.qemu_arguments", &c::servers_qemu_arguments, boolean(),
+       "Whether a server may bring QEMU arguments of its own: they can do anything that QEMU can"},
       {"workers", &c::workers, count(1, 256),
        "Operations on devices and servers that run at one time"},
       {"threads.io", &c::threads_io, count(1, 256), "Threads for the network"},

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/comma_list.hpp"
 #include "model/text.hpp"
 
 namespace berth::apps {
@@ -24,9 +25,7 @@ tl::unexpected<model::failure> misread(std::string_view piece, std::string_view 
 model::result<std::map<std::string, scheduler_pool, std::less<>>>
 parse_pools(std::string_view text) {
   std::map<std::string, scheduler_pool, std::less<>> pools;
-  while (!text.empty()) {
-    const auto piece = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), piece.size() + 1));
+  for (const auto piece : comma_list(text)) {
     const auto equals = piece.find('=');
     if (equals == std::string_view::npos)
       return misread(piece, "names no policy");

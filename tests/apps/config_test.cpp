@@ -269,6 +269,9 @@ TEST(Config, PrintedSettingsLoadAgain) {
           key.where);
     config.simulated = true;
     config.simulated_inventory.clear();
+    config.devices_offer = "0108"; // these are lists, and checked
+    config.devices_resets = "*=flr";
+    config.servers_networks.clear();
     config.reconnect_delay_max = std::max(config.reconnect_delay_min, config.reconnect_delay_max);
     const auto text = to_yaml(config);
     const auto again = parse_host_config(text, "again.yaml");

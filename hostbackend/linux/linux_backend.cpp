@@ -1,0 +1,245 @@
+#include "hostbackend/linux/linux_backend.hpp"
+
+#include <exception>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "hostbackend/linux/call_within.hpp"
+#include "hostbackend/linux/keyed_workers.hpp"
+#include "hostbackend/linux/udev_source.hpp"
+
+namespace berth::hostbackend::host_linux {
+
+using model::errc;
+using model::fail;
+
+namespace {
+
+using outcome = model::result<operation_result>;
+
+/// What an operation has to itself while it runs.
+struct key_of {
+  std::string operator()(const discover&) const { return "machine"; }
+  std::string operator()(const list_servers&) const { return "list"; }
+  std::string operator()(const bind_device& what) const { return to_string(what.device); }
+  std::string operator()(const unbind_device& what) const { return to_string(what.device); }
+  std::string operator()(const reset_device& what) const { return to_string(what.device); }
+  std::string operator()(const verify_device& what) const { return to_string(what.device); }
+  std::string operator()(const define_server& what) const { return to_string(what.server.id); }
+  std::string operator()(const start_server& what) const { return to_string(what.server.id); }
+  std::string operator()(const stop_server& what) const { return to_string(what.server); }
+  std::string operator()(const undefine_server& what) const { return to_string(what.server); }
+};
+
+/// The scan, for as long as the caller is ready to wait for it.
+model::result<host_scan> scan_within(const scan_options& options, model::duration limit) {
+  auto scan =
+      call_within<model::result<host_scan>>(limit, [options] { return scan_host(options); });
+  return scan ? std::move(*scan)
+              : fail(errc::outcome_unknown,
+                     "the machine's devices could not be looked at in time: the kernel does not "
+                     "answer for one of them; see its log for a reset that hangs");
+}
+
+outcome done_or(model::result<void> result) {
+  return result ? outcome{std::monostate{}}
+                : outcome{tl::unexpected<model::failure>{std::move(result.error())}};
+}
+template <class Value> outcome value_or(model::result<Value> result) {
+  return result ? outcome{std::move(*result)}
+                : outcome{tl::unexpected<model::failure>{std::move(result.error())}};
+}
+
+} // namespace
+
+class linux_backend::machine {
+public:
+  machine(linux_settings settings, std::unique_ptr<vfio_devices> devices,
+          std::unique_ptr<change_source> changes, std::function<void(const std::string&)> remark)
+      : settings_(std::move(settings)), remark_(std::move(remark)), devices_(std::move(devices)),
+        changes_(std::move(changes)),
+        servers_(settings_.servers, [this](const server_event& what) { heard(what); }),
+        workers_(settings_.workers) {}
+
+  void on_event(std::function<void(backend_event)> listener) {
+    const std::scoped_lock hold{guard_};
+    listener_ = std::move(listener);
+  }
+
+  void perform(operation what, completion done) {
+    const auto key = std::visit(key_of{}, what);
+    workers_.run(key,
+                 [this, what = std::move(what), done = std::move(done)] { done(carry_out(what)); });
+  }
+
+private:
+  /// Blocks. What a library throws (memory, a file system that vanishes) ends here.
+  outcome carry_out(const operation& what) {
+    try {
+      return std::visit([this](const auto& each) { return carry_out(each); }, what);
+    } catch (const std::exception& problem) {
+      return fail(errc::outcome_unknown,
+                  std::string{operation_name(what)} + " broke off: " + problem.what());
+    }
+  }
+
+  outcome carry_out(const discover&) {
+    auto scan = scan_within(settings_.scan, settings_.scan_limit);
+    if (!scan)
+      return tl::unexpected<model::failure>{std::move(scan.error())};
+    tell(std::move(scan->remarks), told_remarks_);
+    auto known = devices_->update(scan->info.devices);
+    if (!known)
+      return tl::unexpected<model::failure>{std::move(known.error())};
+    watch_from(std::move(scan->info.devices));
+    scan->info.devices = std::move(*known);
+    {
+      const std::scoped_lock hold{guard_};
+      inventory_ = scan->info.devices;
+    }
+    return std::move(scan->info);
+  }
+  outcome carry_out(const bind_device& what) { return done_or(devices_->bind(what.device)); }
+  outcome carry_out(const unbind_device& what) { return done_or(devices_->unbind(what.device)); }
+  outcome carry_out(const reset_device& what) {
+    return done_or(devices_->reset(what.device, what.method));
+  }
+  outcome carry_out(const verify_device& what) { return value_or(devices_->verify(what.device)); }
+  outcome carry_out(const define_server& what) {
+    std::vector<model::device_info> known;
+    {
+      const std::scoped_lock hold{guard_};
+      known = inventory_;
+    }
+    return done_or(servers_.define(what.server, known));
+  }
+  outcome carry_out(const start_server& what) { return done_or(servers_.start(what.server.id)); }
+  outcome carry_out(const stop_server& what) {
+    return done_or(servers_.stop(what.server, what.force));
+  }
+  outcome carry_out(const undefine_server& what) { return done_or(servers_.undefine(what.server)); }
+  outcome carry_out(const list_servers&) {
+    if (const auto foreign = servers_.foreign_domains()) {
+      std::vector<std::string> lines;
+      for (const auto& name : *foreign)
+        lines.push_back("domain " + name + " is not berth's: it is left alone");
+      tell(std::move(lines), told_domains_);
+    }
+    return value_or(servers_.list());
+  }
+
+  /// The watch begins with what was reported first; what changes after that, it says.
+  void watch_from(std::vector<model::device_info> baseline) {
+    if (watch_)
+      return; // discover runs alone
+    device_watch::parts parts;
+    parts.look = [options = settings_.scan]() -> model::result<device_watch::devices> {
+      auto scan = scan_host(options);
+      if (!scan)
+        return tl::unexpected<model::failure>{std::move(scan.error())};
+      return std::move(scan->info.devices);
+    };
+    parts.source = std::move(changes_);
+    parts.on_event = [this](backend_event what) { changed(std::move(what)); };
+    parts.on_problem = [this](const model::failure& why) {
+      remark_("watching the devices: " + why.message);
+    };
+    watch_.emplace(settings_.watch, std::move(baseline), std::move(parts));
+  }
+
+  void changed(backend_event what) {
+    if (const auto* gone = std::get_if<device_vanished>(&what); gone && is_rescanned(gone->device))
+      return; // a reset took it off the bus on purpose
+    emit(std::move(what));
+  }
+
+  [[nodiscard]] bool is_rescanned(const model::device_id& device) const {
+    std::optional<model::pci_address> address;
+    {
+      const std::scoped_lock hold{guard_};
+      for (const auto& one : inventory_)
+        if (one.id == device)
+          address = one.address;
+    }
+    return address && devices_->is_rescanned(*address);
+  }
+
+  void heard(const server_event& what) {
+    if (const auto* exited = std::get_if<server_exited>(&what))
+      emit(*exited);
+    else if (const auto* paused = std::get_if<server_paused>(&what))
+      remark_("server " + to_string(paused->server) + " is paused: " + paused->reason);
+    else if (const auto* left = std::get_if<device_left>(&what))
+      remark_("server " + to_string(left->server) + " let go of device " + to_string(left->device));
+    else if (const auto* libvirt = std::get_if<libvirt_reachable>(&what))
+      remark_(libvirt->reachable ? "libvirt is reachable"
+                                 : "libvirt is not reachable: " + libvirt->reason);
+  }
+
+  void emit(backend_event what) {
+    std::function<void(backend_event)> listener;
+    {
+      const std::scoped_lock hold{guard_};
+      listener = listener_;
+    }
+    if (listener)
+      listener(std::move(what));
+  }
+
+  /// Says what was not said the last time.
+  void tell(std::vector<std::string> lines, std::set<std::string>& told) {
+    std::vector<std::string> fresh;
+    {
+      const std::scoped_lock hold{guard_};
+      for (const auto& line : lines)
+        if (!told.contains(line))
+          fresh.push_back(line);
+      told = {lines.begin(), lines.end()};
+    }
+    for (const auto& line : fresh)
+      remark_(line);
+  }
+
+  const linux_settings settings_;
+  const std::function<void(const std::string&)> remark_;
+  const std::unique_ptr<vfio_devices> devices_;
+  std::unique_ptr<change_source> changes_; ///< until the watch has it
+  mutable std::mutex guard_;               ///< of what follows, up to the servers
+  std::function<void(backend_event)> listener_;
+  std::vector<model::device_info> inventory_; ///< as it was reported last
+  std::set<std::string> told_remarks_;
+  std::set<std::string> told_domains_;
+  libvirt_servers servers_;
+  std::optional<device_watch> watch_; ///< used by discover only
+  keyed_workers workers_;             ///< last: its jobs use all the rest
+};
+
+model::result<std::shared_ptr<linux_backend>>
+linux_backend::open(linux_settings settings, std::function<void(const std::string&)> remark) {
+  auto devices = vfio_devices::open(settings.devices, settings.tools);
+  if (!devices)
+    return tl::unexpected<model::failure>{std::move(devices.error())};
+  auto changes = make_udev_source();
+  if (!changes)
+    return tl::unexpected<model::failure>{std::move(changes.error())};
+  return std::shared_ptr<linux_backend>{new linux_backend{std::make_unique<machine>(
+      std::move(settings), std::move(*devices), std::move(*changes), std::move(remark))}};
+}
+
+linux_backend::linux_backend(std::unique_ptr<machine> inside) : inside_(std::move(inside)) {}
+linux_backend::~linux_backend() = default;
+
+void linux_backend::perform(operation what, completion done) {
+  inside_->perform(std::move(what), std::move(done));
+}
+
+void linux_backend::on_event(std::function<void(backend_event)> listener) {
+  inside_->on_event(std::move(listener));
+}
+
+} // namespace berth::hostbackend::host_linux

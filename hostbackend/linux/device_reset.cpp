@@ -87,12 +87,12 @@ bool no_stranger_in_slots(const fs::path& sysfs, const std::vector<pci_function>
   });
 }
 
-/// Linux resets a bus for one function only when no other function is on it, the card's own other
-/// functions included (drivers/pci/pci.c, pci_parent_bus_reset).
-bool each_alone_on_its_bus(const fs::path& sysfs, const std::vector<pci_function>& functions) {
-  return std::all_of(functions.begin(), functions.end(), [&](const auto& one) {
-    return same_buses(sysfs, {one}) == std::set{one.address};
-  });
+/// True if all that is on the buses of these functions is one of these; bridges never are.
+bool no_stranger_on_buses(const fs::path& sysfs, const std::vector<pci_function>& functions) {
+  std::set<pci_address> own;
+  for (const auto& one : functions)
+    own.insert(one.address);
+  return same_buses(sysfs, functions) == own;
 }
 
 /// The bridges above that stay when the functions go, with the bus of each; empty if a function has
@@ -110,11 +110,19 @@ std::set<fs::path> rescan_files(const fs::path& sysfs, const std::vector<pci_fun
   return files;
 }
 
+/// True if some functions are on one bus: their bus is reset through vfio.
+bool share_a_bus(const std::vector<pci_function>& functions) {
+  std::set<std::pair<std::uint32_t, std::uint8_t>> buses;
+  for (const auto& one : functions)
+    buses.emplace(one.address.domain, one.address.bus);
+  return buses.size() < functions.size();
+}
+
 bool is_safe(const fs::path& sysfs, const std::vector<pci_function>& functions,
              std::string_view method) {
   if (method == rescan)
     return no_stranger_in_slots(sysfs, functions) && !rescan_files(sysfs, functions).empty();
-  return !resets_the_bus(method) || each_alone_on_its_bus(sysfs, functions);
+  return !resets_the_bus(method) || no_stranger_on_buses(sysfs, functions);
 }
 
 // --- Doing it ------------------------------------------------------------------------------------
@@ -148,6 +156,21 @@ result<void> reset_one(sysfs_writer& kernel, const pci_function_files& here,
   if (answer)
     return failed("reset by `" + method + "`", answer);
   return {};
+}
+
+result<void> reset_function(const device_tools& tools, const pci_function& one,
+                            const std::string& method) {
+  return tools.calls->run<void>(to_string(one.address), "reset by " + method, tools.limits.reset,
+                                [kernel = tools.kernel,
+                                 here = pci_function_files{tools.sysfs, one.address}, one,
+                                 method] { return reset_one(*kernel, here, one, method); });
+}
+
+result<void> reset_shared_bus(const device_tools& tools, const pci_function& one,
+                              const std::set<pci_address>& together) {
+  return tools.calls->run<void>(
+      to_string(one.address), "reset of its bus", tools.limits.reset,
+      [bus = tools.bus, together] { return bus->reset_bus_of(together); });
 }
 
 result<void> write_step(const device_tools& tools, const std::string& subject,
@@ -222,13 +245,15 @@ std::vector<std::string> offered_resets(const fs::path& sysfs, const model::devi
                                         const std::vector<std::string>& by_kernel,
                                         const std::vector<reset_rule>& rules) {
   const auto functions = functions_of(device);
+  auto available = by_kernel;
+  if (share_a_bus(functions) && !contains(available, "bus"))
+    available.emplace_back("bus"); // through vfio
+  available.emplace_back(rescan);
   const auto rule = std::find_if(rules.begin(), rules.end(),
                                  [&](const auto& one) { return matches(one, device); });
-  auto methods = rule != rules.end() ? rule->methods : by_kernel;
-  if (rule == rules.end())
-    methods.emplace_back(rescan);
+  auto methods = rule != rules.end() ? rule->methods : available;
   std::erase_if(methods, [&](const auto& one) {
-    return (one != rescan && !contains(by_kernel, one)) || !is_safe(sysfs, functions, one);
+    return !contains(available, one) || !is_safe(sysfs, functions, one);
   });
   return methods;
 }
@@ -242,18 +267,22 @@ result<void> reset_functions(const device_tools& tools, const model::device_info
     return free;
   if (!is_safe(tools.sysfs, functions, method))
     return fail(errc::reset_failed, to_string(device.address) + ": reset by `" + method +
-                                        "` would reset more than one function of the bus");
+                                        "` would also reset a function that is not the device's");
+  std::set<pci_address> done; // with their whole bus
   for (const auto& one : functions) {
-    const pci_function_files here{tools.sysfs, one.address};
-    if (!contains(here.reset_methods(), method) && one.address != device.address)
+    if (done.contains(one.address))
       continue;
-    if (auto done =
-            tools.calls->run<void>(to_string(one.address), "reset by " + method, tools.limits.reset,
-                                   [kernel = tools.kernel, here, one, method] {
-                                     return reset_one(*kernel, here, one, method);
-                                   });
-        !done)
-      return done;
+    const auto together = same_buses(tools.sysfs, {one});
+    const bool shared = method == "bus" && together.size() > 1;
+    if (shared)
+      done.insert(together.begin(), together.end());
+    else if (one.address != device.address &&
+             !contains(pci_function_files{tools.sysfs, one.address}.reset_methods(), method))
+      continue;
+    if (auto reset =
+            shared ? reset_shared_bus(tools, one, together) : reset_function(tools, one, method);
+        !reset)
+      return reset;
   }
   return {};
 }

@@ -28,12 +28,12 @@ struct reset_rule {
 [[nodiscard]] model::result<void> check_reset_rules(const std::vector<reset_rule>& rules);
 
 /// The methods that the device really has, best first: the first rule that matches says which and
-/// in what order; without one, the kernel's own order and `rescan` last. `by_kernel` is what
-/// `reset_method` of the device's own function says. Left out is
-///  - `bus`, if any other function or a bridge is on the bus: it would be reset too, and Linux
-///    refuses even if it is the card's own (though its list may say otherwise);
-///  - `rescan`, if the slot holds a function that is not the device's, or there is no bridge above
-///    that stays.
+/// in what order; without one, the kernel's own order, `bus` through vfio where the kernel does not
+/// list it for a card of several functions, and `rescan` last. `by_kernel` is what `reset_method`
+/// of the device's own function says. Left out is what would touch a function that is not the
+/// device's:
+///  - `bus`, if any other function or a bridge is on one of its buses;
+///  - `rescan`, if another function is in one of its slots, or no bridge above it stays.
 [[nodiscard]] std::vector<std::string> offered_resets(const std::filesystem::path& sysfs,
                                                       const model::device_info& device,
                                                       const std::vector<std::string>& by_kernel,
@@ -41,9 +41,10 @@ struct reset_rule {
 
 /// Resets every function of the device that has the kernel's `method`, by writing it to
 /// `reset_method` and 1 to `reset` (Linux: Documentation/ABI/testing/sysfs-bus-pci); the list in
-/// `reset_method` is put back, even if the kernel comes back only after the deadline. Refused while
-/// a process holds the group, for functions that are not on vfio-pci, and, but for `bus`, when
-/// a function reads all ones. errc::reset_failed, outcome_unknown, device_lost; blocks.
+/// `reset_method` is put back, even if the kernel comes back only after the deadline. `bus` of
+/// several functions on one bus goes through vfio (vfio_bus_reset.hpp). Refused while a process
+/// holds the group, for functions that are not on vfio-pci, and, but for `bus`, when a function
+/// reads all ones. errc::reset_failed, outcome_unknown, device_lost; blocks.
 [[nodiscard]] model::result<void> reset_functions(const device_tools& tools,
                                                   const model::device_info& device,
                                                   const std::string& method);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "hostbackend/linux/call_within.hpp"
+#include "hostbackend/linux/vfio_bus_reset.hpp"
 #include "model/failure.hpp"
 #include "model/time.hpp"
 
@@ -97,6 +98,7 @@ struct device_tools {
   std::filesystem::path procfs = "/proc";
   step_limits limits{};
   std::shared_ptr<sysfs_writer> kernel = std::make_shared<real_sysfs_writer>();
+  std::shared_ptr<bus_resetter> bus = std::make_shared<vfio_bus_resetter>();
   std::shared_ptr<deadline_calls> calls = std::make_shared<deadline_calls>();
 };
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -33,6 +34,17 @@ using ::testing::Not;
 using ::testing::StartsWith;
 using testing::temporary_directory;
 
+/// Remembers whose bus was reset.
+class fake_bus final : public bus_resetter {
+public:
+  model::result<void> reset_bus_of(const std::set<model::pci_address>& functions) override {
+    resets.push_back(functions);
+    return answer;
+  }
+  model::result<void> answer{};
+  std::vector<std::set<model::pci_address>> resets;
+};
+
 /// A machine's tree with a fake kernel behind it.
 class lab {
 public:
@@ -56,6 +68,7 @@ public:
     tools.procfs = procfs();
     tools.limits = limits;
     tools.kernel = kernel;
+    tools.bus = bus;
     devices = vfio_devices::open({.state_file = state_file(), .reset_order = rules}, tools).value();
     scan();
   }
@@ -93,6 +106,7 @@ public:
   step_limits limits;
   std::vector<reset_rule> rules;
   std::shared_ptr<fake_kernel> kernel;
+  std::shared_ptr<fake_bus> bus = std::make_shared<fake_bus>();
   std::unique_ptr<vfio_devices> devices;
   std::vector<model::device_info> inventory;
 };
@@ -362,9 +376,26 @@ TEST(DeviceReset, EveryOfferedMethodIsUsedAndTheListPutBack) {
   EXPECT_THAT(refused.error().message, HasSubstr("it has: flr, bus, rescan"));
 }
 
-TEST(DeviceReset, ABusWithMoreThanOneFunctionIsNotReset) {
-  lab here{"page-machine"}; // whose kernel claims `bus` for the card of two functions
-  EXPECT_THAT(here.at(gtx).reset_methods, ElementsAre("rescan"));
+TEST(DeviceReset, TheBusOfACardOfTwoFunctionsIsResetOnceThroughVfio) {
+  lab here{"page-machine"};
+  const auto device = here.at(gtx);
+  EXPECT_THAT(device.reset_methods, ElementsAre("bus", "rescan"));
+  EXPECT_THAT(offered_resets(here.sysfs(), device, {"pm"}, {}), ElementsAre("pm", "bus", "rescan"))
+      << "also where the kernel does not list it";
+  here.clean(device);
+  EXPECT_THAT(here.bus->resets,
+              ElementsAre(std::set{device.address, device.companions.at(0).address}));
+  EXPECT_THAT(here.kernel->resets(), IsEmpty());
+  here.bus->answer = model::fail(errc::reset_failed, "no");
+  EXPECT_EQ(here.devices->reset(device.id, "bus").error().message, "no");
+}
+
+TEST(DeviceReset, ASharedBusIsNotReset) {
+  lab here{"page-machine"};
+  const auto stranger = here.sysfs() / "bus/pci/devices/0000:41:1f.0";
+  fs::create_directory_symlink(fs::canonical(here.kernel->files("0000:02:00.0").path()), stranger);
+  here.scan();
+  EXPECT_THAT(here.at(gtx).reset_methods, Not(Contains("bus")));
 }
 
 TEST(DeviceReset, AStrangerInTheSlotForbidsRescan) {

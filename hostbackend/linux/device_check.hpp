@@ -24,8 +24,9 @@ struct check_request {
 };
 
 /// Looks at all functions of the device and changes nothing. Identity and class are read from the
-/// configuration space, not from what the kernel remembers of it; BARs and link as the scanner
-/// reads them. A link that is wider or faster than at baseline matches. Failures:
+/// configuration space, not from what the kernel remembers of it; BAR sizes and link as the scanner
+/// reads them, and the memory BARs of every function must hold the addresses that the kernel gave
+/// them. A link that is wider or faster than at baseline matches. Failures:
 /// errc::device_lost; outcome_unknown (a function did not answer in time); verification_failed (it
 /// cannot be seen who holds the group); group_not_viable (a stranger in the IOMMU group is driven
 /// by the host; it is named).

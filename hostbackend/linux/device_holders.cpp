@@ -32,10 +32,9 @@ model::result<void> look_into(const fs::path& process, int number,
                               std::vector<device_holder>& found) {
   std::error_code error;
   std::set<std::string> held; // a file that is open twice is named once
-  for (fs::directory_iterator it{process / "fd", error}, end; !error && it != end;
-       it.increment(error)) {
+  for (const auto& entry : entries_of(process / "fd", error)) {
     std::error_code closed;
-    const auto target = fs::read_symlink(it->path(), closed).string();
+    const auto target = fs::read_symlink(entry, closed).string();
     if (!closed && files.contains(target))
       held.insert(target);
   }
@@ -98,9 +97,9 @@ model::result<std::vector<device_holder>> find_holders(const fs::path& procfs,
   if (files.empty())
     return found;
   std::error_code error;
-  for (fs::directory_iterator it{procfs, error}, end; !error && it != end; it.increment(error))
-    if (const auto number = process_number(it->path()))
-      if (auto seen = look_into(it->path(), *number, files, found); !seen)
+  for (const auto& entry : entries_of(procfs, error))
+    if (const auto number = process_number(entry))
+      if (auto seen = look_into(entry, *number, files, found); !seen)
         return tl::unexpected<model::failure>{seen.error()};
   if (error)
     return fail(errc::verification_failed,
@@ -145,7 +144,7 @@ model::result<void> not_held(const device_tools& tools,
     return tl::unexpected<model::failure>{holders.error()};
   if (!holders->empty())
     return fail(code, to_string(functions.front().address) + " is in use: " + describe(*holders) +
-                          "; stop that server first");
+                          "; stop that first");
   return {};
 }
 

@@ -25,8 +25,9 @@ struct device_holder {
 
 /// Who has one of `files` open, from the links in /proc/PID/fd, ascending by process. What this
 /// cannot see: processes outside the PID namespace that `procfs` shows (the agent must run in the
-/// host's), and uses inside the kernel (a mounted disk, a framebuffer console). A process whose
-/// files may not be looked at is an error, not a free device (CAP_SYS_PTRACE is needed).
+/// host's), uses inside the kernel (a mounted disk, a framebuffer console), and a process that has
+/// kept a device of a group but closed the group (QEMU does not). A process whose files may not be
+/// looked at is an error, not a free device (CAP_SYS_PTRACE is needed).
 [[nodiscard]] model::result<std::vector<device_holder>>
 find_holders(const std::filesystem::path& procfs, const std::set<std::string>& files);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -63,9 +62,9 @@ std::set<pci_address> same_buses(const fs::path& sysfs,
   for (const auto& one : functions)
     buses.emplace(one.address.domain, one.address.bus);
   std::set<pci_address> found;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator{sysfs / "bus/pci/devices", ignored})
-    if (const auto address = pci_address::parse(entry.path().filename().string()))
+  std::error_code unreadable; // then nothing is found, which is not safe
+  for (const auto& entry : entries_of(sysfs / "bus/pci/devices", unreadable))
+    if (const auto address = pci_address::parse(entry.filename().string()))
       if (buses.contains({address->domain, address->bus}))
         found.insert(*address);
   return found;

@@ -44,6 +44,20 @@ std::optional<std::uint16_t> id_in(const fs::path& file) {
 
 } // namespace
 
+std::vector<fs::path> entries_of(const fs::path& directory, std::error_code& error) {
+  std::vector<fs::path> entries;
+  for (fs::directory_iterator it{directory, error}, end; !error && it != end; it.increment(error))
+    entries.push_back(it->path());
+  if (error)
+    entries.clear();
+  return entries;
+}
+
+bool is_lost(std::string_view config_header) {
+  return config_header.size() < 64 ||
+         config_header.find_first_not_of('\xff') == std::string_view::npos;
+}
+
 std::string read_small_file(const fs::path& file) {
   auto text = read_at_most(file, 4096);
   while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
@@ -111,8 +125,7 @@ std::string pci_function_files::config_header() const {
 }
 
 bool pci_function_files::config_is_lost() const {
-  const auto header = config_header();
-  return header.size() < 64 || header.find_first_not_of('\xff') == std::string::npos;
+  return is_lost(config_header());
 }
 
 model::result<void> pci_function_files::is_still(const model::vendor_device_id& expected) const {

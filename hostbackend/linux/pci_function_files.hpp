@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "model/device.hpp"
@@ -33,8 +35,7 @@ public:
   /// The first 64 bytes of the configuration space, or what there is of them. Blocks during a
   /// reset.
   [[nodiscard]] std::string config_header() const;
-  /// Reads all ones, as a function does that has fallen off the bus; or cannot be read. Blocks
-  /// likewise.
+  /// is_lost(config_header()). Blocks likewise.
   [[nodiscard]] bool config_is_lost() const;
 
   /// Nothing if the function is there and still what `expected` says; errc::device_lost if it is
@@ -49,6 +50,13 @@ private:
 /// The functions that are handled together with a device: its own first, then its companions.
 /// Bridges are never among them.
 [[nodiscard]] std::vector<model::pci_function> functions_of(const model::device_info& device);
+
+/// All ones, as of a function that has fallen off the bus; or not readable.
+[[nodiscard]] bool is_lost(std::string_view config_header);
+
+/// What is in a directory, in no particular order; empty with `error` set if it cannot be read.
+[[nodiscard]] std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory,
+                                                            std::error_code& error);
 
 /// A sysfs or procfs file without its line end, at most 4096 bytes; empty if it cannot be read.
 [[nodiscard]] std::string read_small_file(const std::filesystem::path& file);

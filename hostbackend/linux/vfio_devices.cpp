@@ -182,13 +182,18 @@ result<void> vfio_devices::accept(const model::device_id& device) {
   const auto found = find(device);
   if (!found)
     return tl::unexpected<model::failure>{found.error()};
-  const std::scoped_lock hold{guard_};
-  auto& info = (*found)->info;
-  const auto& now = (*found)->scanned;
-  if (auto kept = memory_->keep_baselines({{info.address, now}}); !kept)
+  model::pci_address address;
+  device_baseline now;
+  {
+    const std::scoped_lock hold{guard_};
+    address = (*found)->info.address;
+    now = (*found)->scanned;
+  }
+  if (auto kept = memory_->keep_baselines({{address, now}}); !kept)
     return kept;
-  info.link = now.link;
-  info.bar_sizes = now.bar_sizes;
+  const std::scoped_lock hold{guard_};
+  (*found)->info.link = now.link;
+  (*found)->info.bar_sizes = now.bar_sizes;
   return {};
 }
 

@@ -1,6 +1,5 @@
 #include "hostbackend/linux/vfio_unit.hpp"
 
-#include <algorithm>
 #include <map>
 #include <system_error>
 #include <utility>

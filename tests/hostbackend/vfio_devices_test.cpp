@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hostbackend/linux/pci_function_files.hpp"
 #include "hostbackend/linux/scanner.hpp"
 #include "hostbackend/linux/vfio_devices.hpp"
 #include "hostbackend/simulated/machine.hpp"
@@ -265,6 +266,8 @@ TEST(VfioBind, WithoutAProcessTheUsersOfTheModuleAreNamed) {
   ASSERT_FALSE(stuck.has_value());
   EXPECT_THAT(stuck.error().message, HasSubstr("the module of nouveau has 3 users"));
   here.kernel->release();
+  while (!here.devices->bind(here.at(gtx).id))
+    std::this_thread::yield();
 }
 
 TEST(VfioBind, ADeviceThatTheHostUsesIsNotTornAway) {
@@ -569,6 +572,24 @@ TEST(DeviceCheck, IdentityIsReadFromTheDeviceItself) {
   EXPECT_TRUE(here.devices->verify(device.id)->complete());
 }
 
+TEST(DeviceCheck, BarsThatLostTheirAddressesAreNoticed) {
+  lab here{"page-machine"};
+  const auto device = here.at(gtx);
+  here.clean(device);
+  for (const auto* address : {gtx, gtx_sound}) {
+    const auto good = here.kernel->config(address);
+    auto config = good;
+    config.replace(0x11, 7, "\xff\xff\xff\xff\xff\xff\xff"); // as seen after a dead bus reset
+    here.kernel->set_config(address, config);
+    const auto seen = here.devices->verify(device.id);
+    ASSERT_TRUE(seen.has_value());
+    EXPECT_TRUE(seen->identity_matches);
+    EXPECT_FALSE(seen->bars_match);
+    here.kernel->set_config(address, good);
+  }
+  EXPECT_TRUE(here.devices->verify(device.id)->complete());
+}
+
 TEST(DeviceCheck, WhatChangedWhileTheAgentWasDownIsNoticed) {
   lab here{"l40s-4"};
   const auto device = here.inventory.front();
@@ -576,8 +597,9 @@ TEST(DeviceCheck, WhatChangedWhileTheAgentWasDownIsNoticed) {
   here.clean(device);
   here.devices.reset();
   std::ofstream{here.kernel->files(address).path("current_link_width")} << "8\n";
-  std::ofstream{here.kernel->files(address).path("resource")}
-      << "0x0000000000001000 0x0000000000001fff 0x0000000000040200\n";
+  const auto resource = here.kernel->files(address).path("resource");
+  const auto start = read_small_file(resource).substr(0, 18);
+  std::ofstream{resource} << start << " " << start.substr(0, 15) << "fff 0x000000000014220c\n";
   here.start();
   EXPECT_EQ(here.at(address).link, device.link) << "reported as at baseline";
   EXPECT_EQ(here.at(address).bar_sizes, device.bar_sizes);

@@ -152,6 +152,7 @@ TEST_F(LabVfio, TheOriginalDriverComesBackAfterACrashOfTheAgent) {
   shell("echo nvme > " + at + "/driver_override; echo " + address +
         " > /sys/bus/pci/drivers_probe");
   ASSERT_EQ(files(device.address).driver(), "nvme");
+  shell("udevadm settle");
   make_clean(device);
   start();
   ASSERT_TRUE(devices_->bind(device.id).has_value());
@@ -187,6 +188,7 @@ TEST_F(LabVfio, ADeviceThatTheHostUsesIsRefusedWithTheProcessNamed) {
   EXPECT_THAT(refused.error().message, HasSubstr(node.string() + " open"));
   EXPECT_EQ(files(device.address).driver(), "nvme");
   ::close(open_file);
+  shell("udevadm settle"); // which looks into new disks, too
   make_clean(device);
   ASSERT_TRUE(devices_->unbind(device.id).has_value());
   EXPECT_EQ(files(device.address).driver(), "nvme");
@@ -229,6 +231,29 @@ TEST_F(LabVfio, ADeadDeviceHasNoEvidenceAndItsResetFailsClearly) {
   }
   shell("labctl alive gpu0");
   ASSERT_TRUE(devices_->reset(device.id, {}).has_value());
+  expect_clean(device);
+}
+
+/// Linux saves the registers of the dead function, all ones, and puts them back when it lives
+/// again: it answers, with BARs that are nowhere.
+TEST_F(LabVfio, ABusResetOfADeadDeviceSpoilsItUntilARescan) {
+  const auto device = named("gpu3"); // alone on its bus
+  make_clean(device);
+  step_limits short_limits;
+  short_limits.reset = std::chrono::seconds{1};
+  start(short_limits);
+  shell("labctl dead gpu3");
+  const auto unknown = devices_->reset(device.id, "bus");
+  shell("labctl alive gpu3");
+  ASSERT_FALSE(unknown.has_value());
+  EXPECT_EQ(unknown.error().code, errc::outcome_unknown) << unknown.error().message;
+  ASSERT_TRUE(eventually([&] { return devices_->verify(device.id).has_value(); }));
+  ASSERT_TRUE(devices_->reset(device.id, "flr").has_value());
+  const auto seen = devices_->verify(device.id);
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_TRUE(seen->identity_matches);
+  EXPECT_FALSE(seen->bars_match);
+  ASSERT_TRUE(devices_->reset(device.id, "rescan").has_value());
   expect_clean(device);
 }
 

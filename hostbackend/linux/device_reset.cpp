@@ -301,18 +301,25 @@ result<void> remove_and_rescan(const device_tools& tools, vfio_unit& unit,
   if (auto alive = all_answer(tools, functions); !alive)
     return alive;
   const auto searches = rescan_files(tools.sysfs, functions); // known only while they are there
-  for (auto one = functions.rbegin(); one != functions.rend(); ++one)
-    if (auto gone = write_step(tools, to_string(one->address), "removing it from the bus",
-                               pci_function_files{tools.sysfs, one->address}.path("remove"),
-                               tools.limits.rescan);
-        !gone)
-      return gone;
+  result<void> removed;
+  for (auto one = functions.rbegin(); removed && one != functions.rend(); ++one)
+    removed = write_step(tools, to_string(one->address), "removing it from the bus",
+                         pci_function_files{tools.sysfs, one->address}.path("remove"),
+                         tools.limits.rescan);
+  if (!removed && removed.error().code == errc::outcome_unknown)
+    return removed;
+  // Also after a failure: what is gone already shall come back.
   for (const auto& file : searches)
     if (auto found = write_step(tools, to_string(device.address), "searching its bus", file,
                                 tools.limits.rescan);
         !found)
       return found;
-  return unit.bind_again();
+  auto bound = unit.bind_again();
+  if (removed)
+    return bound;
+  if (!bound)
+    removed.error().message += "; and then: " + bound.error().message;
+  return removed;
 }
 
 } // namespace berth::hostbackend::host_linux

@@ -425,6 +425,18 @@ TEST(DeviceReset, RescanFindsTheFunctionsAgainAndBindsThem) {
   EXPECT_EQ(here.driver(gtx), "nouveau");
 }
 
+TEST(DeviceReset, AFunctionThatWasRemovedComesBackWhenTheNextCannotBe) {
+  lab here{"page-machine"};
+  const auto device = here.at(gtx);
+  ASSERT_TRUE(here.devices->bind(device.id).has_value());
+  here.kernel->refuse(std::string{gtx} + "/remove", EIO); // its sound function went first
+  const auto failed = here.devices->reset(device.id, "rescan");
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_THAT(failed.error().message, HasSubstr("EIO"));
+  EXPECT_EQ(here.driver(gtx_sound), "vfio-pci");
+  EXPECT_TRUE(here.devices->verify(device.id)->vfio_bound);
+}
+
 TEST(DeviceReset, ADeadDeviceIsNeitherAskedNorRemoved) {
   lab here{"l40s-4"};
   const auto device = here.inventory.front();

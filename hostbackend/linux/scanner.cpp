@@ -202,6 +202,11 @@ model::result<std::vector<function_facts>> scan_functions(const fs::path& sysfs)
   return functions;
 }
 
+std::optional<function_facts> scan_function(const fs::path& sysfs,
+                                            const model::pci_address& address) {
+  return read_function(sysfs / "bus/pci/devices" / to_string(address));
+}
+
 model::result<std::vector<model::device_info>> scan_devices(const fs::path& sysfs,
                                                             const pci_names& names,
                                                             const model::host_id& host,

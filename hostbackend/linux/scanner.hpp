@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,11 @@ private:
 /// unknown; an entry without readable ids is left out. At most 65,536 functions.
 [[nodiscard]] model::result<std::vector<function_facts>>
 scan_functions(const std::filesystem::path& sysfs);
+
+/// One function of that tree; nullopt if it is not there or has no readable ids. A bridge's place
+/// in the tree is not looked at.
+[[nodiscard]] std::optional<function_facts> scan_function(const std::filesystem::path& sysfs,
+                                                          const model::pci_address& address);
 
 /// The passthrough devices of that tree, with ids derived from the host's.
 [[nodiscard]] model::result<std::vector<model::device_info>>

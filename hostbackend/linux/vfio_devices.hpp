@@ -1,0 +1,83 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "hostbackend/linux/device_check.hpp"
+#include "hostbackend/linux/device_memory.hpp"
+#include "hostbackend/linux/device_reset.hpp"
+#include "hostbackend/linux/kernel_calls.hpp"
+#include "hostbackend/linux/vfio_unit.hpp"
+#include "model/device.hpp"
+#include "model/failure.hpp"
+#include "model/host_operations.hpp"
+#include "model/ids.hpp"
+
+namespace berth::hostbackend::host_linux {
+
+struct vfio_options {
+  std::filesystem::path state_file; ///< e.g. /var/lib/berth/devices; its directory exists
+  std::vector<reset_rule> reset_order;
+};
+
+/// The managed devices of this host: binds, resets and verifies them. What is not in the inventory
+/// is never touched. Thread-safe; operations on one device wait for each other, those on different
+/// devices do not. All block, each step at most its limit (step_limits), and are idempotent.
+/// A device that is not in the inventory is errc::not_found, one that can never be offered
+/// errc::group_not_viable, one that has left the bus errc::device_lost.
+class vfio_devices {
+public:
+  [[nodiscard]] static model::result<std::unique_ptr<vfio_devices>> open(vfio_options options,
+                                                                         device_tools tools = {});
+
+  /// Takes the scanner's inventory, and gives it back as the host shall report it: with the reset
+  /// methods that a device really has, and with BARs and link as at baseline. A device that was
+  /// never seen, or another kind of card in its place, gets its baseline now, on disk.
+  [[nodiscard]] model::result<std::vector<model::device_info>>
+  update(std::vector<model::device_info> found);
+
+  [[nodiscard]] model::result<void> bind(const model::device_id& device);
+  [[nodiscard]] model::result<void> unbind(const model::device_id& device);
+  /// `method`: one of the device's `reset_methods` as update() gave them; empty = the first.
+  [[nodiscard]] model::result<void> reset(const model::device_id& device,
+                                          const std::string& method);
+  [[nodiscard]] model::result<model::host_operations::device_evidence>
+  verify(const model::device_id& device);
+  /// What the scanner last found becomes the device's baseline: for an operator who changed the
+  /// firmware, the slot or the BAR sizes on purpose.
+  [[nodiscard]] model::result<void> accept(const model::device_id& device);
+
+  /// True while reset() has this function off the bus on purpose: its absence is no news.
+  [[nodiscard]] bool is_rescanned(const model::pci_address& function) const;
+
+private:
+  struct managed {
+    std::mutex operation; ///< held during one
+    // Guarded by vfio_devices::guard_.
+    model::device_info info;  ///< as update() gave it back
+    device_baseline scanned;  ///< as the scanner found it
+    std::string last_reset{}; ///< the method that was done last since it was bound
+  };
+  using managed_ptr = std::shared_ptr<managed>;
+
+  vfio_devices(vfio_options options, device_tools tools, std::unique_ptr<device_memory> memory);
+  [[nodiscard]] model::result<managed_ptr> find(const model::device_id& device) const;
+  [[nodiscard]] model::result<model::device_info> usable(const managed& device) const;
+  [[nodiscard]] model::result<void> baselines_for(const std::vector<model::device_info>& found);
+  [[nodiscard]] model::device_info as_reported(model::device_info found) const;
+  model::result<void> rescan_device(const model::device_info& info);
+
+  const vfio_options options_;
+  const device_tools tools_;
+  const std::unique_ptr<device_memory> memory_;
+  mutable std::mutex guard_; ///< of what follows; not held while anything blocks
+  std::map<model::device_id, managed_ptr> devices_;
+  std::set<model::pci_address> rescanned_;
+};
+
+} // namespace berth::hostbackend::host_linux

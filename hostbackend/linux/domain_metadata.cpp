@@ -1,17 +1,27 @@
 #include "hostbackend/linux/domain_metadata.hpp"
 
 #include <charconv>
-#include <memory>
 #include <optional>
-#include <type_traits>
+#include <utility>
 
-#include <libxml/parser.h>
-#include <libxml/tree.h>
+#include "hostbackend/linux/xml_reader.hpp"
 
 namespace berth::hostbackend::host_linux {
 
 using model::errc;
 using model::fail;
+
+namespace {
+
+void write_devices(xml_writer& xml, const domain_note& note, std::string_view element) {
+  for (const auto& [attachment, address] : note.devices)
+    xml.empty(element, {{"id", to_string(attachment.device)},
+                        {"address", to_string(address)},
+                        {"epoch", std::to_string(attachment.epoch)},
+                        {"type", model::to_string(attachment.type)}});
+}
+
+} // namespace
 
 void write_note(xml_writer& xml, const domain_note& note) {
   xml.open("berth:server", {{"xmlns:berth", metadata_namespace},
@@ -19,12 +29,19 @@ void write_note(xml_writer& xml, const domain_note& note) {
                             {"name", note.name},
                             {"project", note.project},
                             {"restarts", std::to_string(note.restarts)}});
-  for (const auto& [attachment, address] : note.devices)
-    xml.empty("berth:device", {{"id", to_string(attachment.device)},
-                               {"address", to_string(address)},
-                               {"epoch", std::to_string(attachment.epoch)},
-                               {"type", model::to_string(attachment.type)}});
+  write_devices(xml, note, "berth:device");
   xml.close();
+}
+
+std::string bare_note(const domain_note& note) {
+  xml_writer xml;
+  xml.open("server", {{"id", to_string(note.server)},
+                      {"name", note.name},
+                      {"project", note.project},
+                      {"restarts", std::to_string(note.restarts)}});
+  write_devices(xml, note, "device");
+  xml.close();
+  return std::move(xml).take();
 }
 
 namespace {
@@ -35,20 +52,10 @@ tl::unexpected<model::failure> malformed(const std::string& what) {
   return fail(errc::invalid_argument, "the domain's berth metadata " + what);
 }
 
-std::string_view text_of(const xmlChar* text) {
-  return text == nullptr ? std::string_view{} : reinterpret_cast<const char*>(text);
-}
-
 /// libvirt finds the element by its namespace and gives it back without one.
 bool is_element(const xmlNode& node, std::string_view name) {
   return node.type == XML_ELEMENT_NODE && text_of(node.name) == name &&
          (node.ns == nullptr || text_of(node.ns->href) == metadata_namespace);
-}
-
-std::optional<std::string> attribute(const xmlNode& node, const char* name) {
-  const std::unique_ptr<xmlChar, decltype(xmlFree)> value{
-      xmlGetNoNsProp(&node, reinterpret_cast<const xmlChar*>(name)), xmlFree};
-  return value ? std::optional{std::string{text_of(value.get())}} : std::nullopt;
 }
 
 template <class Number> std::optional<Number> number(const std::optional<std::string>& text) {
@@ -96,11 +103,7 @@ model::result<domain_note> note_of(const xmlNode& root) {
 model::result<domain_note> read_note(std::string_view xml) {
   if (xml.size() > note_bytes_max)
     return malformed("is longer than " + std::to_string(note_bytes_max) + " bytes");
-  // Entities stay unexpanded and nothing is fetched: the text may be anybody's.
-  const std::unique_ptr<xmlDoc, decltype(&xmlFreeDoc)> document{
-      xmlReadMemory(xml.data(), static_cast<int>(xml.size()), nullptr, nullptr,
-                    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING),
-      xmlFreeDoc};
+  const auto document = parse_xml(xml);
   const auto* const root = document ? xmlDocGetRootElement(document.get()) : nullptr;
   return root == nullptr ? malformed("is no XML") : note_of(*root);
 }

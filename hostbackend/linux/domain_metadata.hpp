@@ -37,9 +37,12 @@ struct domain_note {
   friend bool operator==(const domain_note&, const domain_note&) = default;
 };
 
-/// Appends the element `berth:server`.
+/// Appends the element `berth:server` to a domain's metadata.
 void write_note(xml_writer& xml, const domain_note& note);
-/// Reads the element as libvirt gives it back (virDomainGetMetadata). Whatever is missing, unknown
+/// The element without its namespace, as virDomainSetMetadata takes it (libvirt adds the namespace)
+/// and virDomainGetMetadata gives it back.
+[[nodiscard]] std::string bare_note(const domain_note& note);
+/// Reads the element, with its namespace or without. Whatever is missing, unknown
 /// or malformed is errc::invalid_argument: half a note is none. At most 256 KiB.
 [[nodiscard]] model::result<domain_note> read_note(std::string_view xml);
 

@@ -59,6 +59,37 @@ std::string mac_address(const model::server_id& server, std::size_t network) {
   return text;
 }
 
+std::string alias_of(const model::device_id& device, std::size_t function) {
+  auto alias = device_alias(device);
+  return function == 0 ? alias : alias + "-" + std::to_string(function);
+}
+
+/// Where a function of the host comes up in the guest.
+struct guest_function {
+  std::string alias;
+  std::string bus;
+  std::size_t function = 0;
+  bool multifunction = false; ///< others follow in its slot
+};
+
+void write_function(xml_writer& xml, const model::pci_address& at, const guest_function& guest) {
+  xml.open("hostdev", {{"mode", "subsystem"}, {"type", "pci"}, {"managed", "no"}})
+      .empty("driver", {{"name", "vfio"}})
+      .open("source")
+      .empty("address", {{"domain", hex(at.domain)},
+                         {"bus", hex(at.bus)},
+                         {"slot", hex(at.device)},
+                         {"function", hex(at.function)}})
+      .close()
+      .empty("alias", {{"name", guest.alias}})
+      .empty("address", {{"type", "pci"},
+                         {"bus", guest.bus},
+                         {"slot", "0"},
+                         {"function", std::to_string(guest.function)},
+                         {"multifunction", guest.multifunction ? "on" : "off"}})
+      .close();
+}
+
 /// Writes one domain, part by part in the order of libvirt's documentation.
 class domain_writer {
 public:
@@ -170,16 +201,26 @@ private:
 
   void firmware() {
     const bool uefi = spec_.boot == model::firmware::uefi;
-    if (uefi && mmio_window_ > 0)
-      // OVMF reads the size of its 64-bit MMIO aperture from here, in MiB.
-      xml_.open("sysinfo", {{"type", "fwcfg"}})
-          .text("entry", std::to_string(mmio_window_ >> 20U), {{"name", "opt/ovmf/X-PciMmio64Mb"}})
-          .close();
+    if (!windows_)
+      cloud_init_seed();
     xml_.open("os").text("type", "hvm", {{"arch", "x86_64"}, {"machine", settings_.machine_type}});
     if (uefi)
       xml_.text("loader", settings_.uefi_code, {{"readonly", "yes"}, {"type", "pflash"}})
           .empty("nvram", {{"template", settings_.uefi_variables}});
-    xml_.empty("boot", {{"dev", "hd"}}).close();
+    xml_.empty("boot", {{"dev", "hd"}});
+    if (!windows_)
+      xml_.empty("smbios", {{"mode", "sysinfo"}});
+    xml_.close();
+  }
+  /// cloud-init's NoCloud source takes the host's name and the instance's id from the system's
+  /// serial number: no medium is needed (docs.cloud-init.io, NoCloud, DMI).
+  void cloud_init_seed() {
+    xml_.open("sysinfo", {{"type", "smbios"}})
+        .open("system")
+        .text("entry", "ds=nocloud;h=" + spec_.name + ";i=" + to_string(server_.id),
+              {{"name", "serial"}})
+        .close()
+        .close();
   }
 
   void features() {
@@ -316,37 +357,13 @@ private:
       const auto function = i % functions_per_slot;
       if (function == 0)
         bus = root_port(cell_of(device));
-      host_function(device, i, bus, function == 0 && i + 1 < device.functions.size());
+      write_function(xml_, device.functions[i],
+                     {.alias = alias_of(device.attachment.device, i),
+                      .bus = bus,
+                      .function = function,
+                      .multifunction = function == 0 && i + 1 < device.functions.size()});
     }
   }
-  void host_function(const guest_device& device, std::size_t index, const std::string& bus,
-                     bool multifunction) {
-    const auto& at = device.functions[index];
-    xml_.open("hostdev", {{"mode", "subsystem"}, {"type", "pci"}, {"managed", "no"}})
-        .empty("driver", {{"name", "vfio"}})
-        .open("source")
-        .empty("address", {{"domain", hex(at.domain)},
-                           {"bus", hex(at.bus)},
-                           {"slot", hex(at.device)},
-                           {"function", hex(at.function)}})
-        .close()
-        .empty("alias", {{"name", alias_of(device.attachment.device, index)}});
-    const auto function = std::to_string(index % functions_per_slot);
-    if (multifunction)
-      xml_.empty("address", {{"type", "pci"},
-                             {"bus", bus},
-                             {"slot", "0"},
-                             {"function", function},
-                             {"multifunction", "on"}});
-    else
-      xml_.empty("address", {{"type", "pci"}, {"bus", bus}, {"slot", "0"}, {"function", function}});
-    xml_.close();
-  }
-  static std::string alias_of(const model::device_id& device, std::size_t function) {
-    auto alias = std::string{alias_prefix} + to_string(device);
-    return function == 0 ? alias : alias + "-" + std::to_string(function);
-  }
-
   void disk(std::size_t index) {
     const auto bus = root_port();
     xml_.open("disk", {{"type", "volume"}, {"device", "disk"}})
@@ -405,13 +422,25 @@ private:
           .close()
           .close()
           .close();
-    const auto extra = settings_.extra_arguments.find(spec_.name);
-    if (extra == settings_.extra_arguments.end())
+    const auto arguments = qemu_arguments();
+    if (arguments.empty())
       return;
     xml_.open("qemu:commandline");
-    for (const auto& argument : extra->second)
+    for (const auto& argument : arguments)
       xml_.empty("qemu:arg", {{"value", argument}});
     xml_.close();
+  }
+  [[nodiscard]] std::vector<std::string> qemu_arguments() const {
+    std::vector<std::string> arguments;
+    // OVMF reads the size of its 64-bit MMIO aperture from here, in MiB. libvirt's own element for
+    // fw_cfg refuses names below opt/ovmf/.
+    if (spec_.boot == model::firmware::uefi && mmio_window_ > 0)
+      arguments = {"-fw_cfg",
+                   "name=opt/ovmf/X-PciMmio64Mb,string=" + std::to_string(mmio_window_ >> 20U)};
+    if (const auto extra = settings_.extra_arguments.find(spec_.name);
+        extra != settings_.extra_arguments.end())
+      arguments.insert(arguments.end(), extra->second.begin(), extra->second.end());
+    return arguments;
   }
 
   const domain_settings& settings_;
@@ -513,6 +542,26 @@ result<std::string> domain_xml(const domain_settings& settings, const model::des
   }
   drop_repeated_functions(attached);
   return domain_writer{settings, server, std::move(attached)}.write();
+}
+
+std::string device_alias(const model::device_id& device) {
+  return std::string{alias_prefix} + to_string(device);
+}
+
+result<std::string> hot_plug_xml(const model::attachment& attachment,
+                                 const model::device_info& device, unsigned bus) {
+  if (!device.companions.empty())
+    return fail(errc::wrong_state, "device " + to_string(device.address) +
+                                       " has companions and cannot be plugged in or out of a "
+                                       "running server: stop it first");
+  if (attachment.type == model::dev_type::gpu_vga)
+    return fail(errc::wrong_state, "device " + to_string(device.address) +
+                                       " is to be the server's display, which a running server "
+                                       "cannot change: stop it first");
+  xml_writer xml;
+  write_function(xml, device.address,
+                 {.alias = device_alias(device.id), .bus = std::to_string(bus)});
+  return std::move(xml).take();
 }
 
 std::optional<model::device_id> device_of_alias(std::string_view alias) {

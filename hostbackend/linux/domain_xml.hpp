@@ -58,6 +58,13 @@ struct domain_settings {
                                                     const model::desired_server& server,
                                                     const std::vector<model::device_info>& devices);
 
+/// The alias of the device's own function in a domain, `ua-<device>`.
+[[nodiscard]] std::string device_alias(const model::device_id& device);
+/// What plugs the device into a running domain's free root port. wrong_state for what needs a
+/// stopped server: the display, and a device with companions (libvirt 9.0 unplugs no slot with
+/// several functions).
+[[nodiscard]] model::result<std::string>
+hot_plug_xml(const model::attachment& attachment, const model::device_info& device, unsigned bus);
 /// The device whose function carries this alias in a domain (libvirt's device-removed event);
 /// nullopt = none of ours, or only a companion.
 [[nodiscard]] std::optional<model::device_id> device_of_alias(std::string_view alias);

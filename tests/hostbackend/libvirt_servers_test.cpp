@@ -13,11 +13,13 @@
 
 #include "hostbackend/linux/libvirt_handles.hpp"
 #include "hostbackend/linux/libvirt_servers.hpp"
+#include "hostbackend/simulated/machine.hpp"
 #include "tests/hostbackend/private_libvirtd.hpp"
 
 namespace berth::hostbackend::host_linux {
 namespace {
 
+using model::dev_type;
 using model::errc;
 using model::host_operations::server_exited;
 using std::chrono::milliseconds;
@@ -265,6 +267,52 @@ TEST_F(LibvirtServers, OtherDomainsAreReportedAndLeftAlone) {
   EXPECT_EQ(code_of(servers_->stop(theirs.id, true)), "wrong_state");
   EXPECT_EQ(code_of(servers_->undefine(theirs.id)), "wrong_state");
   EXPECT_NE(domain_of(theirs), nullptr);
+}
+
+/// More than the schema: libvirt checks every address, bus number and feature when it defines.
+TEST_F(LibvirtServers, AreDefinedWithTheDevicesOfEveryMachine) {
+  for (const std::string name :
+       {"page-machine", "dgx-a100", "hgx-h100", "l40s-4", "mi300x-8", "desktop"}) {
+    const auto kind =
+        simulated::load_machine(BERTH_SOURCE_DIR "/machines/" + name + ".yaml").value();
+    auto how = settings();
+    for (int i = 0; i < kind->numa_nodes; ++i)
+      how.domains.numa.push_back({i, std::to_string(i), 64, 65536});
+    how.domains.spare_root_ports = 4;
+    servers_.reset();
+    connect(how);
+    auto one = server();
+    one.spec.edit([](auto& spec) {
+      spec.vcpus = 8;
+      spec.boot = model::firmware::uefi;
+    });
+    auto devices = kind->devices;
+    for (auto& device : devices) {
+      device.id = derive_device_id({}, device.vendor_device, device.address);
+      if (device.unusable_reason.empty())
+        one.attachments.push_back({.device = device.id, .epoch = 1, .type = dev_type::gpu_hpc});
+    }
+    EXPECT_EQ(message_of(servers_->define(one, devices)), "") << name;
+    const auto listed = servers_->list();
+    ASSERT_TRUE(listed.has_value() && listed->size() == 1) << name;
+    EXPECT_EQ(listed->at(0).devices.size(), one.attachments.size()) << name;
+  }
+}
+
+TEST_F(LibvirtServers, StartWithUefi) {
+  if (!std::filesystem::exists(settings().domains.uefi_code))
+    GTEST_SKIP() << "OVMF is not installed";
+  auto one = server();
+  one.spec.edit([](auto& spec) {
+    spec.boot = model::firmware::uefi;
+    spec.memory_mib = 128;
+  });
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  ASSERT_EQ(message_of(servers_->start(one.id)), "");
+  EXPECT_THAT(files_in("config/libvirt/qemu/nvram"), ElementsAre(HasSubstr(to_string(one.id))));
+  ASSERT_EQ(message_of(servers_->stop(one.id, true)), "");
+  ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
+  EXPECT_THAT(files_in("config/libvirt/qemu/nvram"), IsEmpty());
 }
 
 TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -51,6 +53,12 @@ void bind(const model::device_info& device) {
   }
 }
 
+bool says(const fs::path& log, const std::string& text) {
+  std::ifstream file{log};
+  const std::string all{std::istreambuf_iterator<char>{file}, {}};
+  return all.find(text) != std::string::npos;
+}
+
 class LabServers : public ::testing::Test {
 protected:
   void SetUp() override {
@@ -65,6 +73,11 @@ protected:
     libvirt_settings settings;
     settings.domains.by = accelerator::emulation;
     settings.domains.numa = {{0, "0", 1, 1024}, {1, "1", 1, 1024}};
+    if (const char* const kernel = std::getenv("BERTH_LAB_GUEST"))
+      settings.domains.extra_arguments = {{"lab-0", {"-kernel", kernel}}};
+    fs::create_directories("/var/log/berth-lab");
+    settings.domains.serial_log_directory = "/var/log/berth-lab";
+    settings.domains.spare_root_ports = 1;
     settings.reconnect_interval = std::chrono::milliseconds{100};
     servers_ = std::make_unique<libvirt_servers>(settings, [this](server_event event) {
       const std::scoped_lock hold{guard_};
@@ -168,15 +181,45 @@ TEST_F(LabServers, AnAbsentDeviceIsLost) {
   EXPECT_EQ(started.error().code, errc::device_lost) << started.error().message;
 }
 
+TEST_F(LabServers, PlugDevicesInAndOut) {
+  if (std::getenv("BERTH_LAB_GUEST") == nullptr)
+    GTEST_SKIP() << "BERTH_LAB_GUEST, a kernel that lets go of its devices, is not set";
+  const auto device = gpu(2);
+  const model::attachment attachment{.device = device.id, .epoch = 2};
+  bind(device);
+  const auto one = server_with({});
+  ASSERT_EQ(define(one), "");
+  EXPECT_EQ(servers_->attach(one.id, attachment, device).error().code, errc::wrong_state)
+      << "it is off";
+  ASSERT_EQ(start(one), "");
+  EXPECT_FALSE(servers_->attach(one.id, attachment, gpu(0)).has_value()) << "it has companions";
+  for (int i = 0; i < 2; ++i) {
+    const auto attached = servers_->attach(one.id, attachment, device);
+    ASSERT_TRUE(attached.has_value()) << attached.error().message;
+  }
+  EXPECT_THAT(servers_->list()->at(0).devices, ElementsAre(device.id));
+  const auto log = fs::path{"/var/log/berth-lab"} / (to_string(one.id) + ".log");
+  ASSERT_TRUE(eventually([&] { return says(log, "GUEST ready"); })) << "a guest that listens";
+  const auto detached = servers_->detach(one.id, device.id);
+  ASSERT_TRUE(detached.has_value()) << detached.error().message;
+  ASSERT_TRUE(eventually([this] { return !events<device_left>().empty(); }));
+  EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
+  EXPECT_THAT(servers_->list()->at(0).devices, IsEmpty());
+  EXPECT_TRUE(servers_->detach(one.id, device.id).has_value()) << "it is gone already";
+}
+
 TEST_F(LabServers, ADeviceThatIsPulledLeavesItsServer) {
-  const auto device = gpu(1); // the topology's second: hotpluggable in the lab
+  if (std::getenv("BERTH_LAB_GUEST") == nullptr)
+    GTEST_SKIP() << "BERTH_LAB_GUEST, a kernel that lets go of its devices, is not set";
+  const auto device = gpu(2); // gpu3 of the topology, which the lab can pull
   bind(device);
   const auto one = server_with({device});
   ASSERT_EQ(define(one), "");
   ASSERT_EQ(start(one), "");
-  ASSERT_EQ(std::system("labctl surprise gpu1"), 0);
-  EXPECT_TRUE(eventually([this] { return !events<device_left>().empty(); }));
-  EXPECT_EQ(events<device_left>().at(0), (device_left{one.id, device.id}));
+  ASSERT_EQ(std::system("labctl surprise gpu3"), 0);
+  ASSERT_TRUE(eventually([this] { return !events<device_left>().empty(); }));
+  EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
+  EXPECT_THAT(events<server_exited>(), IsEmpty()) << "the guest lives";
 }
 
 } // namespace

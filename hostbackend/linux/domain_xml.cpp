@@ -1,0 +1,573 @@
+#include "hostbackend/linux/domain_xml.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "hostbackend/linux/domain_metadata.hpp"
+#include "hostbackend/linux/xml_writer.hpp"
+#include "model/pci_address.hpp"
+#include "model/server.hpp"
+
+namespace berth::hostbackend::host_linux {
+
+using model::errc;
+using model::fail;
+using model::result;
+
+namespace {
+
+constexpr int functions_per_slot = 8;
+constexpr int spare_ports_max = 16;
+constexpr int buses = 256;
+constexpr std::uint32_t vga_class = 0x0300;      // base class and subclass
+constexpr std::string_view alias_prefix = "ua-"; // libvirt keeps this prefix for users
+constexpr std::size_t uuid_length = 36;
+
+/// An attached device with all that the XML says of it.
+struct guest_device {
+  model::attachment attachment;
+  const model::device_info* info;
+  std::vector<model::pci_address> functions; ///< the device itself first
+};
+
+std::string hex(unsigned value) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  do {
+    text.insert(text.begin(), digits[value & 0xfU]);
+    value >>= 4U;
+  } while (value != 0);
+  return "0x" + text;
+}
+
+/// A locally administered unicast address that stays the server's (IEEE 802, bits 1 and 0 of the
+/// first byte).
+std::string mac_address(const model::server_id& server, std::size_t network) {
+  auto bytes = model::uuid::derive(server.value, "nic" + std::to_string(network)).bytes();
+  std::array<unsigned, 6> address{};
+  for (std::size_t i = 0; i < address.size(); ++i)
+    address[i] = bytes[i];
+  address[0] = (address[0] & 0xfcU) | 0x02U;
+  std::string text;
+  for (const auto byte : address) {
+    text += (text.empty() ? "" : ":");
+    text += "0123456789abcdef"[byte >> 4U];
+    text += "0123456789abcdef"[byte & 0xfU];
+  }
+  return text;
+}
+
+std::string alias_of(const model::device_id& device, std::size_t function) {
+  auto alias = device_alias(device);
+  return function == 0 ? alias : alias + "-" + std::to_string(function);
+}
+
+/// Where a function of the host comes up in the guest.
+struct guest_function {
+  std::string alias;
+  std::string bus;
+  std::size_t function = 0;
+  bool multifunction = false; ///< others follow in its slot
+};
+
+void write_function(xml_writer& xml, const model::pci_address& at, const guest_function& guest) {
+  xml.open("hostdev", {{"mode", "subsystem"}, {"type", "pci"}, {"managed", "no"}})
+      .empty("driver", {{"name", "vfio"}})
+      .open("source")
+      .empty("address", {{"domain", hex(at.domain)},
+                         {"bus", hex(at.bus)},
+                         {"slot", hex(at.device)},
+                         {"function", hex(at.function)}})
+      .close()
+      .empty("alias", {{"name", guest.alias}})
+      .empty("address", {{"type", "pci"},
+                         {"bus", guest.bus},
+                         {"slot", "0"},
+                         {"function", std::to_string(guest.function)},
+                         {"multifunction", guest.multifunction ? "on" : "off"}})
+      .close();
+}
+
+/// Writes one domain, part by part in the order of libvirt's documentation.
+class domain_writer {
+public:
+  domain_writer(const domain_settings& settings, const model::desired_server& server,
+                std::vector<guest_device> devices)
+      : settings_{settings}, server_{server}, spec_{*server.spec}, devices_{std::move(devices)},
+        windows_{spec_.os == "windows"}, kvm_{settings.by == accelerator::kvm} {
+    const auto infos = device_infos();
+    layout_ = lay_out_memory(settings.numa, infos, spec_.vcpus, spec_.memory_mib);
+    mmio_window_ = mmio_window(infos);
+  }
+
+  std::string write() && {
+    xml_.open("domain", {{"type", kvm_ ? "kvm" : "qemu"},
+                         {"xmlns:qemu", "http://libvirt.org/schemas/domain/qemu/1.0"}});
+    identity();
+    memory();
+    processors();
+    firmware();
+    features();
+    cpu_model();
+    clock();
+    xml_.text("on_poweroff", "destroy").text("on_reboot", "restart").text("on_crash", "destroy");
+    devices();
+    qemu_extras();
+    xml_.close();
+    return std::move(xml_).take();
+  }
+
+private:
+  [[nodiscard]] std::vector<model::device_info> device_infos() const {
+    std::vector<model::device_info> infos;
+    for (const auto& one : devices_)
+      infos.push_back(*one.info);
+    return infos;
+  }
+  [[nodiscard]] const guest_device* primary_display() const {
+    const auto found = std::find_if(devices_.begin(), devices_.end(), [](const auto& one) {
+      return one.attachment.type == model::dev_type::gpu_vga;
+    });
+    return found == devices_.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] bool has_gpu() const {
+    return std::any_of(devices_.begin(), devices_.end(),
+                       [](const auto& one) { return is_gpu(one.attachment.type); });
+  }
+
+  void identity() {
+    domain_note note{server_.id, spec_.name, spec_.project, server_.restarts, {}};
+    for (const auto& one : devices_)
+      note.devices.push_back({one.attachment, one.info->address});
+    xml_.text("name", domain_name(server_.id))
+        .text("uuid", to_string(server_.id))
+        .text("title", spec_.name)
+        .open("metadata");
+    write_note(xml_, note);
+    xml_.close();
+  }
+
+  // libvirt raises QEMU's memlock limit by itself for a domain with PCI devices; a hard_limit here
+  // would replace that.
+  void memory() {
+    xml_.text("memory", std::to_string(spec_.memory_mib), {{"unit", "MiB"}});
+    if (settings_.hugepage_kib > 0)
+      xml_.open("memoryBacking")
+          .open("hugepages")
+          .empty("page", {{"size", std::to_string(settings_.hugepage_kib)}, {"unit", "KiB"}})
+          .close()
+          .close();
+  }
+
+  void processors() {
+    xml_.text("vcpu", std::to_string(spec_.vcpus), {{"placement", "static"}});
+    if (layout_.near.empty())
+      return;
+    xml_.open("cputune");
+    for (std::int64_t vcpu = 0; vcpu < spec_.vcpus; ++vcpu)
+      xml_.empty("vcpupin", {{"vcpu", std::to_string(vcpu)}, {"cpuset", cpus_of(vcpu)}});
+    xml_.empty("emulatorpin", {{"cpuset", joined(&numa_node::cpus)}}).close();
+    memory_placement();
+  }
+  [[nodiscard]] std::string cpus_of(std::int64_t vcpu) const {
+    for (const auto& cell : layout_.cells)
+      if (vcpu < cell.first_vcpu + cell.vcpus)
+        return cell.host.cpus;
+    return joined(&numa_node::cpus);
+  }
+  [[nodiscard]] std::string joined(std::string numa_node::*member) const {
+    std::string all;
+    for (const auto& node : layout_.near)
+      all += (all.empty() ? "" : ",") + node.*member;
+    return all;
+  }
+  // `preferred`: near if there is room, else elsewhere; `strict` would let the kernel end the guest
+  // when the node runs out of memory.
+  void memory_placement() {
+    if (layout_.cells.empty() && layout_.near.size() > 1)
+      return;
+    xml_.open("numatune");
+    if (layout_.cells.empty())
+      xml_.empty("memory",
+                 {{"mode", "preferred"}, {"nodeset", std::to_string(layout_.near.front().id)}});
+    for (std::size_t i = 0; i < layout_.cells.size(); ++i)
+      xml_.empty("memnode", {{"cellid", std::to_string(i)},
+                             {"mode", "preferred"},
+                             {"nodeset", std::to_string(layout_.cells[i].host.id)}});
+    xml_.close();
+  }
+
+  void firmware() {
+    const bool uefi = spec_.boot == model::firmware::uefi;
+    if (!windows_)
+      cloud_init_seed();
+    xml_.open("os").text("type", "hvm", {{"arch", "x86_64"}, {"machine", settings_.machine_type}});
+    if (uefi)
+      xml_.text("loader", settings_.uefi_code, {{"readonly", "yes"}, {"type", "pflash"}})
+          .empty("nvram", {{"template", settings_.uefi_variables}});
+    xml_.empty("boot", {{"dev", "hd"}});
+    if (!windows_)
+      xml_.empty("smbios", {{"mode", "sysinfo"}});
+    xml_.close();
+  }
+  /// cloud-init's NoCloud source takes the host's name and the instance's id from the system's
+  /// serial number: no medium is needed (docs.cloud-init.io, NoCloud, DMI).
+  void cloud_init_seed() {
+    xml_.open("sysinfo", {{"type", "smbios"}})
+        .open("system")
+        .text("entry", "ds=nocloud;h=" + spec_.name + ";i=" + to_string(server_.id),
+              {{"name", "serial"}})
+        .close()
+        .close();
+  }
+
+  void features() {
+    xml_.open("features").empty("acpi").empty("apic");
+    if (kvm_ && windows_)
+      hyperv_features();
+    // Consumer GPUs' drivers refuse to start when they see a hypervisor.
+    if (kvm_ && has_gpu() && !windows_)
+      xml_.open("kvm").empty("hidden", {{"state", "on"}}).close();
+    xml_.close();
+  }
+  void hyperv_features() {
+    xml_.open("hyperv");
+    for (const auto* const name : {"relaxed", "vapic"})
+      xml_.empty(name, {{"state", "on"}});
+    xml_.empty("spinlocks", {{"state", "on"}, {"retries", "8191"}});
+    for (const auto* const name : {"vpindex", "runtime", "synic", "stimer"})
+      xml_.empty(name, {{"state", "on"}});
+    xml_.close();
+  }
+
+  void clock() {
+    xml_.open("clock", {{"offset", windows_ ? "localtime" : "utc"}});
+    if (kvm_ && windows_)
+      xml_.empty("timer", {{"name", "hypervclock"}, {"present", "yes"}}); // stimer needs it
+    xml_.close();
+  }
+
+  void cpu_model() {
+    xml_.open("cpu", {{"mode", kvm_ ? "host-passthrough" : "maximum"}});
+    if (kvm_)
+      // Else the guest has 40 address bits, too few for the BARs of several large GPUs.
+      xml_.empty("maxphysaddr", {{"mode", "passthrough"}});
+    if (kvm_ && windows_ && has_gpu())
+      xml_.empty("feature", {{"policy", "disable"}, {"name", "hypervisor"}});
+    if (!layout_.cells.empty())
+      guest_nodes();
+    xml_.close();
+  }
+  void guest_nodes() {
+    xml_.open("numa");
+    for (std::size_t i = 0; i < layout_.cells.size(); ++i) {
+      const auto& cell = layout_.cells[i];
+      const auto last = cell.first_vcpu + cell.vcpus - 1;
+      xml_.empty("cell", {{"id", std::to_string(i)},
+                          {"cpus", std::to_string(cell.first_vcpu) + "-" + std::to_string(last)},
+                          {"memory", std::to_string(cell.memory_mib)},
+                          {"unit", "MiB"}});
+    }
+    xml_.close();
+  }
+
+  void devices() {
+    xml_.open("devices");
+    if (!settings_.emulator.empty())
+      xml_.text("emulator", settings_.emulator);
+    xml_.empty("controller", {{"type", "usb"}, {"model", "none"}});
+    pci_root();
+    expander_buses();
+    for (std::size_t i = 0; i < devices_.size(); ++i)
+      host_device(i);
+    for (std::size_t i = 0; i < spec_.disks.size(); ++i)
+      disk(i);
+    for (std::size_t i = 0; i < spec_.networks.size(); ++i)
+      network(i);
+    for (int i = 0; i < settings_.spare_root_ports; ++i)
+      root_port();
+    serial_console();
+    display();
+    xml_.empty("memballoon", {{"model", "none"}}); // pages given to a device cannot be taken back
+    xml_.close();
+  }
+
+  void pci_root() {
+    xml_.open("controller", {{"type", "pci"}, {"index", "0"}, {"model", "pcie-root"}});
+    if (mmio_window_ > 0)
+      xml_.text("pcihole64", std::to_string(mmio_window_ >> 10U), {{"unit", "KiB"}});
+    xml_.close();
+  }
+
+  [[nodiscard]] static int ports_of(const guest_device& device) {
+    const auto functions = static_cast<int>(device.functions.size());
+    return (functions + functions_per_slot - 1) / functions_per_slot;
+  }
+  /// The guest's own node of a device; nullopt = the guest has none.
+  [[nodiscard]] std::optional<std::size_t> cell_of(const guest_device& device) const {
+    for (std::size_t i = 0; i < layout_.cells.size(); ++i)
+      if (layout_.cells[i].host.id == device.info->numa_node)
+        return i;
+    return std::nullopt;
+  }
+  /// One host bridge per guest node. An expander's bus numbers reach up to the next one's: the last
+  /// is counted down from the end, with a bus for each of its ports.
+  void expander_buses() {
+    std::vector<int> first_bus(layout_.cells.size());
+    int free = buses - 1;
+    for (std::size_t i = layout_.cells.size(); i-- > 0;) {
+      free -= 1;
+      for (const auto& one : devices_)
+        free -= cell_of(one) == i ? ports_of(one) : 0;
+      first_bus[i] = free;
+    }
+    for (std::size_t i = 0; i < layout_.cells.size(); ++i)
+      xml_.open("controller", {{"type", "pci"},
+                               {"index", std::to_string(next_bus_++)},
+                               {"model", "pcie-expander-bus"}})
+          .empty("model", {{"name", "pxb-pcie"}})
+          .open("target", {{"busNr", std::to_string(first_bus[i])}})
+          .text("node", std::to_string(i))
+          .close()
+          .close();
+    expander_slots_.assign(layout_.cells.size(), 0);
+  }
+
+  /// A root port below the root complex, or below the expander of a cell; gives its bus.
+  std::string root_port(std::optional<std::size_t> cell = std::nullopt) {
+    auto bus = std::to_string(next_bus_++);
+    xml_.open("controller", {{"type", "pci"}, {"index", bus}, {"model", "pcie-root-port"}});
+    if (cell)
+      xml_.empty("address", {{"type", "pci"},
+                             {"bus", std::to_string(1 + *cell)}, // expanders have the first indices
+                             {"slot", std::to_string(expander_slots_[*cell]++)}});
+    xml_.close();
+    return bus;
+  }
+  void port_address(const std::string& bus) {
+    xml_.empty("address", {{"type", "pci"}, {"bus", bus}, {"slot", "0"}});
+  }
+
+  void host_device(std::size_t index) {
+    const auto& device = devices_[index];
+    std::string bus;
+    for (std::size_t i = 0; i < device.functions.size(); ++i) {
+      const auto function = i % functions_per_slot;
+      if (function == 0)
+        bus = root_port(cell_of(device));
+      write_function(xml_, device.functions[i],
+                     {.alias = alias_of(device.attachment.device, i),
+                      .bus = bus,
+                      .function = function,
+                      .multifunction = function == 0 && i + 1 < device.functions.size()});
+    }
+  }
+  void disk(std::size_t index) {
+    const auto bus = root_port();
+    xml_.open("disk", {{"type", "volume"}, {"device", "disk"}})
+        .empty("driver", {{"name", "qemu"}, {"type", "qcow2"}, {"discard", "unmap"}})
+        .empty("source",
+               {{"pool", settings_.disk_pool}, {"volume", volume_name(server_.id, index)}})
+        .empty("target", {{"dev", disk_target(index)}, {"bus", "virtio"}});
+    port_address(bus);
+    xml_.close();
+  }
+  /// `vda` ... `vdz`, `vdaa` ...
+  static std::string disk_target(std::size_t index) {
+    std::string letters;
+    for (auto rest = index + 1; rest > 0; rest = (rest - 1) / 26)
+      letters.insert(letters.begin(), static_cast<char>('a' + (rest - 1) % 26));
+    return "vd" + letters;
+  }
+
+  void network(std::size_t index) {
+    const auto& source = settings_.networks.at(spec_.networks[index]);
+    const bool bridge = source.how == network_source::kind::bridge;
+    const auto bus = root_port();
+    xml_.open("interface", {{"type", bridge ? "bridge" : "network"}})
+        .empty("mac", {{"address", mac_address(server_.id, index)}})
+        .empty("source", {{bridge ? "bridge" : "network", source.name}})
+        .empty("model", {{"type", "virtio"}});
+    port_address(bus);
+    xml_.close();
+  }
+
+  void serial_console() {
+    xml_.open("serial", {{"type", "pty"}});
+    if (!settings_.serial_log_directory.empty())
+      xml_.empty("log",
+                 {{"file", settings_.serial_log_directory + "/" + to_string(server_.id) + ".log"},
+                  {"append", "on"}});
+    xml_.empty("target", {{"type", "isa-serial"}, {"port", "0"}}).close();
+  }
+
+  void display() {
+    if (primary_display() != nullptr) {
+      xml_.open("video").empty("model", {{"type", "none"}}).close();
+      return;
+    }
+    xml_.open("graphics", {{"type", "vnc"}}).empty("listen", {{"type", "socket"}}).close();
+    xml_.open("video").empty("model", {{"type", "vga"}}).close();
+  }
+
+  // libvirt has no element for vfio's x-vga.
+  void qemu_extras() {
+    if (const auto* const gpu = primary_display(); gpu != nullptr)
+      xml_.open("qemu:override")
+          .open("qemu:device", {{"alias", alias_of(gpu->attachment.device, 0)}})
+          .open("qemu:frontend")
+          .empty("qemu:property", {{"name", "x-vga"}, {"type", "bool"}, {"value", "true"}})
+          .close()
+          .close()
+          .close();
+    const auto arguments = qemu_arguments();
+    if (arguments.empty())
+      return;
+    xml_.open("qemu:commandline");
+    for (const auto& argument : arguments)
+      xml_.empty("qemu:arg", {{"value", argument}});
+    xml_.close();
+  }
+  [[nodiscard]] std::vector<std::string> qemu_arguments() const {
+    std::vector<std::string> arguments;
+    // OVMF reads the size of its 64-bit MMIO aperture from here, in MiB. libvirt's own element for
+    // fw_cfg refuses names below opt/ovmf/.
+    if (spec_.boot == model::firmware::uefi && mmio_window_ > 0)
+      arguments = {"-fw_cfg",
+                   "name=opt/ovmf/X-PciMmio64Mb,string=" + std::to_string(mmio_window_ >> 20U)};
+    if (const auto extra = settings_.extra_arguments.find(spec_.name);
+        extra != settings_.extra_arguments.end())
+      arguments.insert(arguments.end(), extra->second.begin(), extra->second.end());
+    return arguments;
+  }
+
+  const domain_settings& settings_;
+  const model::desired_server& server_;
+  const model::server_spec& spec_;
+  std::vector<guest_device> devices_;
+  bool windows_;
+  bool kvm_;
+  memory_layout layout_;
+  std::uint64_t mmio_window_ = 0;
+  int next_bus_ = 1; ///< index of the next PCI controller
+  std::vector<int> expander_slots_;
+  xml_writer xml_;
+};
+
+result<guest_device> find_device(const model::attachment& attachment,
+                                 const std::vector<model::device_info>& devices) {
+  const auto found = std::find_if(devices.begin(), devices.end(),
+                                  [&](const auto& one) { return one.id == attachment.device; });
+  if (found == devices.end())
+    return fail(errc::not_found,
+                "device " + to_string(attachment.device) + " is not on this machine");
+  if (attachment.type == model::dev_type::gpu_vga && found->class_code >> 8U != vga_class)
+    return fail(errc::invalid_argument,
+                "device " + to_string(found->address) +
+                    " is no VGA controller and cannot be a server's display: its type must be "
+                    "GPU-HPC");
+  guest_device device{attachment, &*found, {found->address}};
+  for (const auto& one : found->companions)
+    device.functions.push_back(one.address);
+  return device;
+}
+
+/// A function goes along once, with the first device that names it: two devices of one unit have
+/// each other as companions.
+void drop_repeated_functions(std::vector<guest_device>& devices) {
+  std::set<model::pci_address> taken;
+  for (const auto& one : devices)
+    taken.insert(one.functions.front());
+  for (auto& one : devices)
+    one.functions.erase(
+        std::remove_if(one.functions.begin() + 1, one.functions.end(),
+                       [&](const auto& address) { return !taken.insert(address).second; }),
+        one.functions.end());
+}
+
+result<void> check_networks(const domain_settings& settings, const model::server_spec& spec) {
+  for (const auto& name : spec.networks)
+    if (!settings.networks.contains(name))
+      return fail(errc::invalid_argument,
+                  "network '" + name +
+                      "' is not configured on this host: name one of its networks");
+  return {};
+}
+
+result<void> check_hugepages(const domain_settings& settings, const model::server_spec& spec) {
+  if (settings.hugepage_kib <= 0 || spec.memory_mib * 1024 % settings.hugepage_kib == 0)
+    return {};
+  return fail(errc::invalid_argument, "memory_mib is " + std::to_string(spec.memory_mib) +
+                                          ": must be a multiple of this host's huge pages of " +
+                                          std::to_string(settings.hugepage_kib) + " KiB");
+}
+
+result<void> check_settings(const domain_settings& settings) {
+  if (settings.spare_root_ports >= 0 && settings.spare_root_ports <= spare_ports_max)
+    return {};
+  return fail(errc::invalid_argument, "spare_root_ports is " +
+                                          std::to_string(settings.spare_root_ports) +
+                                          ": must be 0 to " + std::to_string(spare_ports_max));
+}
+
+} // namespace
+
+std::string volume_prefix(const model::server_id& server) {
+  return to_string(server) + "-";
+}
+
+std::string volume_name(const model::server_id& server, std::size_t disk) {
+  return volume_prefix(server) + "disk" + std::to_string(disk) + ".qcow2";
+}
+
+std::string domain_name(const model::server_id& server) {
+  return "berth-" + to_string(server);
+}
+
+result<std::string> domain_xml(const domain_settings& settings, const model::desired_server& server,
+                               const std::vector<model::device_info>& devices) {
+  for (const auto& checked :
+       {check_settings(settings), validate(*server.spec), check_networks(settings, *server.spec),
+        check_hugepages(settings, *server.spec)})
+    if (!checked)
+      return tl::unexpected{checked.error()};
+  std::vector<guest_device> attached;
+  for (const auto& attachment : server.attachments) {
+    auto device = find_device(attachment, devices);
+    if (!device)
+      return tl::unexpected{std::move(device).error()};
+    attached.push_back(std::move(*device));
+  }
+  drop_repeated_functions(attached);
+  return domain_writer{settings, server, std::move(attached)}.write();
+}
+
+std::string device_alias(const model::device_id& device) {
+  return std::string{alias_prefix} + to_string(device);
+}
+
+result<std::string> hot_plug_xml(const model::attachment& attachment,
+                                 const model::device_info& device, unsigned bus) {
+  if (!device.companions.empty())
+    return fail(errc::wrong_state, "device " + to_string(device.address) +
+                                       " has companions and cannot be plugged in or out of a "
+                                       "running server: stop it first");
+  if (attachment.type == model::dev_type::gpu_vga)
+    return fail(errc::wrong_state, "device " + to_string(device.address) +
+                                       " is to be the server's display, which a running server "
+                                       "cannot change: stop it first");
+  xml_writer xml;
+  write_function(xml, device.address,
+                 {.alias = device_alias(device.id), .bus = std::to_string(bus)});
+  return std::move(xml).take();
+}
+
+std::optional<model::device_id> device_of_alias(std::string_view alias) {
+  if (!alias.starts_with(alias_prefix) || alias.size() != alias_prefix.size() + uuid_length)
+    return std::nullopt;
+  return model::device_id::parse(alias.substr(alias_prefix.size()));
+}
+
+} // namespace berth::hostbackend::host_linux

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hostbackend/linux/domain_layout.hpp"
+#include "model/device.hpp"
+#include "model/failure.hpp"
+#include "model/link.hpp"
+
+namespace berth::hostbackend::host_linux {
+
+/// How the guest's processors are made: by the host's, or by QEMU alone (for tests on machines
+/// without virtualisation).
+enum class accelerator : std::uint8_t { kvm, emulation };
+
+/// What a network of server_spec::networks is on this host.
+struct network_source {
+  enum class kind : std::uint8_t { libvirt_network, bridge };
+  kind how = kind::libvirt_network;
+  std::string name; ///< of the libvirt network or of the bridge
+};
+
+/// What the host's administrator settled for all servers.
+struct domain_settings {
+  accelerator by = accelerator::kvm;
+  std::string machine_type = "q35";               ///< a q35 one: `q35`, `pc-q35-7.2`
+  std::string emulator;                           ///< QEMU's path; empty = libvirt's choice
+  std::string disk_pool = "berth";                ///< libvirt storage pool of the servers' disks
+  std::map<std::string, network_source> networks; ///< by the name that servers ask for
+  std::int64_t hugepage_kib = 0;                  ///< size of the pages; 0 = ordinary memory
+  std::string uefi_code = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+  std::string uefi_variables = "/usr/share/OVMF/OVMF_VARS_4M.fd"; ///< copied for each server
+  std::string serial_log_directory; ///< empty = the console is not logged
+  int spare_root_ports = 0;         ///< for hot-plug; 0..16
+  /// More arguments for QEMU, by server name: an administrator's decision, never a user's.
+  std::map<std::string, std::vector<std::string>> extra_arguments;
+  std::vector<numa_node> numa; ///< the host's memory nodes; empty = nothing is pinned
+};
+
+/// A disk's volume in the pool, `<server>-disk0.qcow2`: never a path, never the user's words.
+[[nodiscard]] std::string volume_name(const model::server_id& server, std::size_t disk);
+/// All volumes of a server start with this.
+[[nodiscard]] std::string volume_prefix(const model::server_id& server);
+/// The domain's name, `berth-<server>`: it cannot meet somebody else's. The server's name is the
+/// domain's title.
+[[nodiscard]] std::string domain_name(const model::server_id& server);
+
+/// The domain's XML for libvirt (https://libvirt.org/formatdomain.html). `devices` are those of
+/// `server.attachments`, in any order. docs/servers.md shows and explains the result.
+/// Fails with invalid_argument (a bound of model::validate, an unknown network, a device that
+/// cannot be what its type says), not_found (an attached device that is not among `devices`).
+[[nodiscard]] model::result<std::string> domain_xml(const domain_settings& settings,
+                                                    const model::desired_server& server,
+                                                    const std::vector<model::device_info>& devices);
+
+/// The alias of the device's own function in a domain, `ua-<device>`.
+[[nodiscard]] std::string device_alias(const model::device_id& device);
+/// What plugs the device into a running domain's free root port. wrong_state for what needs a
+/// stopped server: the display, and a device with companions (libvirt 9.0 unplugs no slot with
+/// several functions).
+[[nodiscard]] model::result<std::string>
+hot_plug_xml(const model::attachment& attachment, const model::device_info& device, unsigned bus);
+/// The device whose function carries this alias in a domain (libvirt's device-removed event);
+/// nullopt = none of ours, or only a companion.
+[[nodiscard]] std::optional<model::device_id> device_of_alias(std::string_view alias);
+
+} // namespace berth::hostbackend::host_linux

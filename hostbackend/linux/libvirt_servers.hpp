@@ -1,0 +1,100 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "hostbackend/linux/domain_xml.hpp"
+#include "model/device.hpp"
+#include "model/failure.hpp"
+#include "model/host_operations.hpp"
+#include "model/link.hpp"
+#include "model/time.hpp"
+
+namespace berth::hostbackend::host_linux {
+
+struct libvirt_settings {
+  std::string uri = "qemu:///system";
+  std::string image_pool = "berth-images"; ///< the only place that backing images come from
+  domain_settings domains;
+  model::duration call_limit = std::chrono::seconds{30};   ///< of each operation but these two
+  model::duration start_limit = std::chrono::seconds{300}; ///< pinning much memory takes minutes
+  model::duration stop_limit = std::chrono::seconds{120};  ///< a dead device delays the end
+  model::duration reconnect_interval = std::chrono::seconds{2};
+  int keepalive_seconds = 5; ///< a libvirtd that is silent for four of these is given up
+};
+
+/// A server's guest was stopped by a fault or by an administrator, and still holds its devices. The
+/// reason for a fault is in QEMU's log.
+struct server_paused {
+  model::server_id server;
+  std::string reason;
+  friend bool operator==(const server_paused&, const server_paused&) = default;
+};
+/// The guest let go of the device: it is the host's again.
+struct device_left {
+  model::server_id server;
+  model::device_id device;
+  friend bool operator==(const device_left&, const device_left&) = default;
+};
+/// libvirtd went away or came back. After it came back every server_exited that was missed has been
+/// given.
+struct libvirt_reachable {
+  bool reachable = false;
+  std::string reason; ///< why not
+  friend bool operator==(const libvirt_reachable&, const libvirt_reachable&) = default;
+};
+using server_event = std::variant<model::host_operations::server_exited, server_paused, device_left,
+                                  libvirt_reachable>;
+
+/// Servers as domains of libvirt. Operations block up to their limit, are idempotent, and may be
+/// called on any thread; one server at a time is the caller's business. A domain without our
+/// metadata is never touched.
+///
+/// Failures: errc::outcome_unknown when libvirt did not answer within the limit or the connection
+/// broke meanwhile (the call may still have its effect: list before repeating);
+/// errc::hypervisor_failed with the reason when libvirtd cannot be reached, or refuses; else as
+/// from_libvirt() and domain_xml() say.
+class libvirt_servers {
+public:
+  /// `listener` is called on threads of this object, one call at a time, and must not wait for
+  /// operations. Connecting goes on behind the scenes.
+  libvirt_servers(libvirt_settings settings, std::function<void(server_event)> listener);
+  ~libvirt_servers(); ///< no listener call after this; servers keep running
+  libvirt_servers(const libvirt_servers&) = delete;
+  libvirt_servers& operator=(const libvirt_servers&) = delete;
+
+  [[nodiscard]] bool connected() const;
+
+  /// Defines the domain, or redefines it, and makes the disks that are not there yet. `devices` as
+  /// for domain_xml(). A running server is refused.
+  [[nodiscard]] model::result<void> define(const model::desired_server& server,
+                                           const std::vector<model::device_info>& devices);
+  [[nodiscard]] model::result<void> start(const model::server_id& server);
+  /// As model::host_operations::stop_server says.
+  [[nodiscard]] model::result<void> stop(const model::server_id& server, bool force);
+  /// Plugs the device into a running server, which keeps it over its next starts. Needs a free root
+  /// port (domain_settings::spare_root_ports); wrong_state when there is none, when the server is
+  /// off, or as hot_plug_xml() says.
+  [[nodiscard]] model::result<void> attach(const model::server_id& server,
+                                           const model::attachment& attachment,
+                                           const model::device_info& device);
+  /// Asks the guest to let go of the device and succeeds once it was asked, or if the server does
+  /// not have it; device_left comes when it did. A guest may ignore it: list() tells.
+  [[nodiscard]] model::result<void> detach(const model::server_id& server,
+                                           const model::device_id& device);
+  /// Removes the domain and the server's disks. A running server is refused.
+  [[nodiscard]] model::result<void> undefine(const model::server_id& server);
+  /// Our servers, ascending by id, with the devices that they really hold; a paused one runs.
+  [[nodiscard]] model::result<model::host_operations::server_listing> list() const;
+  /// Names of the domains that are not ours, ascending.
+  [[nodiscard]] model::result<std::vector<std::string>> foreign_domains() const;
+
+private:
+  class state;
+  std::shared_ptr<state> state_;
+};
+
+} // namespace berth::hostbackend::host_linux

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hostbackend/linux/libvirt_handles.hpp"
+#include "model/failure.hpp"
+#include "model/ids.hpp"
+#include "model/server.hpp"
+
+namespace berth::hostbackend::host_linux {
+
+// Disks of servers as volumes of libvirt storage pools. All of these block, and leave the limit to
+// the caller.
+
+struct volume_pools {
+  std::string disks;  ///< where servers' disks are made
+  std::string images; ///< where backing images are; the only place they can come from
+};
+
+/// Makes the server's disks that are not there yet: blank, or on top of the image that the disk
+/// names. An image is a volume's plain name in the image pool, of format qcow2 or raw, and no
+/// larger than the disk: invalid_argument, not_found.
+[[nodiscard]] model::result<void> create_disks(virConnect& connection, const volume_pools& pools,
+                                               const model::server_id& server,
+                                               const std::vector<model::disk_spec>& disks);
+/// Deletes all volumes of the server; those that are gone already count as deleted.
+[[nodiscard]] model::result<void> delete_disks(virConnect& connection, const volume_pools& pools,
+                                               const model::server_id& server);
+
+} // namespace berth::hostbackend::host_linux

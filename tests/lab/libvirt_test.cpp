@@ -1,0 +1,226 @@
+// Runs inside the lab only (a machine with an IOMMU and emulated GPUs): BERTH_LAB=1, as root, with
+// libvirtd running. The devices of the topology dgx-mini are found by their emulated identities.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "hostbackend/linux/libvirt_servers.hpp"
+#include "hostbackend/linux/scanner.hpp"
+#include "tests/hostbackend/private_libvirtd.hpp"
+
+namespace berth::hostbackend::host_linux {
+namespace {
+
+namespace fs = std::filesystem;
+using model::errc;
+using model::host_operations::server_exited;
+using ::testing::ElementsAre;
+using testing::eventually;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr const char* sysfs = "/sys/bus/pci/";
+
+void write(const fs::path& attribute, const std::string& value) {
+  std::ofstream{attribute} << value << std::flush;
+}
+
+std::vector<model::pci_address> functions_of(const model::device_info& device) {
+  std::vector<model::pci_address> all{device.address};
+  for (const auto& one : device.companions)
+    all.push_back(one.address);
+  return all;
+}
+
+/// Whatever drives the function now, vfio-pci does then.
+void bind(const model::device_info& device) {
+  for (const auto& address : functions_of(device)) {
+    const auto name = to_string(address);
+    const fs::path folder = fs::path{sysfs} / "devices" / name;
+    write(folder / "driver_override", "vfio-pci");
+    if (fs::exists(folder / "driver"))
+      write(folder / "driver/unbind", name);
+    write(fs::path{sysfs} / "drivers_probe", name);
+  }
+}
+
+bool says(const fs::path& log, const std::string& text) {
+  std::ifstream file{log};
+  const std::string all{std::istreambuf_iterator<char>{file}, {}};
+  return all.find(text) != std::string::npos;
+}
+
+class LabServers : public ::testing::Test {
+protected:
+  void SetUp() override {
+    if (std::getenv("BERTH_LAB") == nullptr)
+      GTEST_SKIP() << "BERTH_LAB is not set: this test needs the lab";
+    const auto names = pci_names::load("/usr/share/misc/pci.ids");
+    ASSERT_TRUE(names.has_value());
+    devices_ = scan_devices("/sys", *names, derive_host_id("lab"), {}).value();
+    for (const auto& one : devices_)
+      std::cerr << to_string(one.address) << " " << one.model << " +" << one.companions.size()
+                << " node " << one.numa_node << " " << one.unusable_reason << "\n";
+    libvirt_settings settings;
+    settings.domains.by = accelerator::emulation;
+    settings.domains.numa = {{0, "0", 1, 1024}, {1, "1", 1, 1024}};
+    if (const char* const kernel = std::getenv("BERTH_LAB_GUEST"))
+      settings.domains.extra_arguments = {{"lab-0", {"-kernel", kernel}}};
+    fs::create_directories("/var/log/berth-lab");
+    settings.domains.serial_log_directory = "/var/log/berth-lab";
+    settings.domains.spare_root_ports = 1;
+    settings.reconnect_interval = std::chrono::milliseconds{100};
+    servers_ = std::make_unique<libvirt_servers>(settings, [this](server_event event) {
+      const std::scoped_lock hold{guard_};
+      events_.push_back(std::move(event));
+    });
+    ASSERT_TRUE(eventually([this] { return servers_->connected(); }));
+  }
+  void TearDown() override {
+    for (const auto& one : made_)
+      EXPECT_TRUE(servers_->stop(one.id, true).has_value());
+  }
+
+  /// The n-th usable GPU.
+  [[nodiscard]] model::device_info gpu(std::size_t n) const {
+    std::vector<model::device_info> usable;
+    for (const auto& one : devices_)
+      if (one.unusable_reason.empty() && is_gpu(one.default_type))
+        usable.push_back(one);
+    return usable.at(n);
+  }
+  model::desired_server server_with(const std::vector<model::device_info>& devices) {
+    model::desired_server one;
+    one.id = {model::uuid::from_random(3, made_.size())};
+    one.spec.edit([&](auto& spec) {
+      spec.name = "lab-" + std::to_string(made_.size());
+      spec.memory_mib = 64;
+      spec.vcpus = 2;
+    });
+    for (const auto& device : devices)
+      one.attachments.push_back({.device = device.id, .epoch = 1});
+    made_.push_back(one);
+    return one;
+  }
+  std::string define(const model::desired_server& one) {
+    const auto defined = servers_->define(one, devices_);
+    return defined ? "" : defined.error().message;
+  }
+  std::string start(const model::desired_server& one) {
+    const auto started = servers_->start(one.id);
+    return started ? "" : started.error().message;
+  }
+  template <class Event> std::vector<Event> events() {
+    const std::scoped_lock hold{guard_};
+    std::vector<Event> some;
+    for (const auto& event : events_)
+      if (const auto* const one = std::get_if<Event>(&event))
+        some.push_back(*one);
+    return some;
+  }
+
+  std::vector<model::device_info> devices_;
+  std::vector<model::desired_server> made_;
+  std::mutex guard_;
+  std::vector<server_event> events_;
+  std::unique_ptr<libvirt_servers> servers_;
+};
+
+TEST_F(LabServers, HoldRealDevices) {
+  const auto first = gpu(0);
+  const auto second = gpu(1);
+  const auto far = gpu(2);
+  ASSERT_NE(first.numa_node, far.numa_node) << "to be mirrored";
+  auto owner = server_with({first, second, far});
+  const auto rival = server_with({second});
+  ASSERT_EQ(define(owner), "");
+  ASSERT_EQ(define(rival), "");
+
+  const auto unbound = servers_->start(owner.id);
+  ASSERT_FALSE(unbound.has_value());
+  EXPECT_EQ(unbound.error().code, errc::bind_failed) << unbound.error().message;
+
+  for (const auto& one : {first, second, far})
+    bind(one);
+  ASSERT_EQ(start(owner), "");
+  const auto refused = servers_->start(rival.id);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, errc::device_in_use) << refused.error().message;
+  EXPECT_THAT(refused.error().details.at("libvirt"), HasSubstr(to_string(second.address)));
+  EXPECT_EQ(servers_->list()->at(0).devices.size(), 3U);
+
+  ASSERT_TRUE(servers_->stop(owner.id, true).has_value());
+  owner.attachments.pop_back();
+  owner.attachments.pop_back();
+  ASSERT_EQ(define(owner), "") << "a cold detach";
+  ASSERT_EQ(start(owner), "");
+  EXPECT_THAT(servers_->list()->at(0).devices, ElementsAre(first.id));
+  ASSERT_EQ(start(rival), "") << "the device is free for it now";
+  EXPECT_THAT(events<server_exited>(), IsEmpty());
+}
+
+TEST_F(LabServers, AnAbsentDeviceIsLost) {
+  auto ghost = gpu(0);
+  ghost.id = {model::uuid::from_random(4, 4)};
+  ghost.address.bus = 0xee;
+  ghost.companions.clear();
+  devices_.push_back(ghost);
+  const auto one = server_with({ghost});
+  ASSERT_EQ(define(one), "");
+  const auto started = servers_->start(one.id);
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().code, errc::device_lost) << started.error().message;
+}
+
+TEST_F(LabServers, PlugDevicesInAndOut) {
+  if (std::getenv("BERTH_LAB_GUEST") == nullptr)
+    GTEST_SKIP() << "BERTH_LAB_GUEST, a kernel that lets go of its devices, is not set";
+  const auto device = gpu(2);
+  const model::attachment attachment{.device = device.id, .epoch = 2};
+  bind(device);
+  const auto one = server_with({});
+  ASSERT_EQ(define(one), "");
+  EXPECT_EQ(servers_->attach(one.id, attachment, device).error().code, errc::wrong_state)
+      << "it is off";
+  ASSERT_EQ(start(one), "");
+  EXPECT_FALSE(servers_->attach(one.id, attachment, gpu(0)).has_value()) << "it has companions";
+  for (int i = 0; i < 2; ++i) {
+    const auto attached = servers_->attach(one.id, attachment, device);
+    ASSERT_TRUE(attached.has_value()) << attached.error().message;
+  }
+  EXPECT_THAT(servers_->list()->at(0).devices, ElementsAre(device.id));
+  const auto log = fs::path{"/var/log/berth-lab"} / (to_string(one.id) + ".log");
+  ASSERT_TRUE(eventually([&] { return says(log, "GUEST ready"); })) << "a guest that listens";
+  const auto detached = servers_->detach(one.id, device.id);
+  ASSERT_TRUE(detached.has_value()) << detached.error().message;
+  ASSERT_TRUE(eventually([this] { return !events<device_left>().empty(); }));
+  EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
+  EXPECT_THAT(servers_->list()->at(0).devices, IsEmpty());
+  EXPECT_TRUE(servers_->detach(one.id, device.id).has_value()) << "it is gone already";
+}
+
+TEST_F(LabServers, ADeviceThatIsPulledLeavesItsServer) {
+  if (std::getenv("BERTH_LAB_GUEST") == nullptr)
+    GTEST_SKIP() << "BERTH_LAB_GUEST, a kernel that lets go of its devices, is not set";
+  const auto device = gpu(2); // gpu3 of the topology, which the lab can pull
+  bind(device);
+  const auto one = server_with({device});
+  ASSERT_EQ(define(one), "");
+  ASSERT_EQ(start(one), "");
+  ASSERT_EQ(std::system("labctl surprise gpu3"), 0);
+  ASSERT_TRUE(eventually([this] { return !events<device_left>().empty(); }));
+  EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
+  EXPECT_THAT(events<server_exited>(), IsEmpty()) << "the guest lives";
+}
+
+} // namespace
+} // namespace berth::hostbackend::host_linux

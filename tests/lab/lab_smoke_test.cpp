@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hostbackend/allocation_units.hpp"
 #include "hostbackend/linux/scanner.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/lab/topology.hpp"
@@ -34,7 +35,11 @@ const lab_function* gpu_of(const lab_device& device) {
 }
 
 model::result<std::vector<device_info>> scan() {
-  return hostbackend::host_linux::scan_devices("/sys", {}, hostbackend::derive_host_id("lab"), {});
+  const auto functions = hostbackend::host_linux::scan_functions("/sys");
+  if (!functions)
+    return tl::unexpected<model::failure>{functions.error()};
+  return hostbackend::survey(*functions, {},
+                             [](const function_facts&) { return hostbackend::device_names{}; });
 }
 
 class lab_machine : public ::testing::Test {

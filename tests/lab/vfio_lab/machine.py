@@ -22,6 +22,7 @@ TIMED_OUT, LAB_FAILED, INTERRUPTED = 124, 125, 130
 KVM_BOOT_SECONDS = 25
 TO_QEMU_END_SECONDS = 10
 PR_SET_PDEATHSIG = 1
+NOISE = "TCG doesn't support requested feature"  # QEMU, of the CPU models that it knows
 
 
 @dataclasses.dataclass
@@ -48,8 +49,8 @@ class KvmIsNoUse(Exception):
 
 def run(job: Job, images: Images) -> int:
     """The command's status, or one of those above."""
-    images.prepare()
     topology = Topology(job.topology_file.read_text(encoding="utf-8"), job.overrides)
+    images.prepare()
     labpci = str(images.labpci()) if topology.identities else ""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -194,8 +195,8 @@ class Boot:
     def _complain(self, trouble: str) -> None:
         _say(f"{trouble}; the last lines of console and QEMU log:")
         for name in ("console.log", "qemu.log"):
-            lines = (self._files / name).read_text(errors="replace").splitlines()
-            sys.stderr.write("".join(f"  {line}\n" for line in lines[-15:]))
+            lines = [line for line in (self._files / name).read_text(errors="replace").splitlines() if NOISE not in line]
+            sys.stderr.write("".join(f"  {line}\n" for line in lines[-40:]))
 
     def _print_stats(self) -> None:
         phases = self._files / "phases"

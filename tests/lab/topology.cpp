@@ -80,9 +80,8 @@ lab_device place(const std::vector<item>& above) {
   bool in_switch = false;
   for (const auto& one : above) {
     const auto& name = one.words.front();
-    if (one.kind == "root")
-      device.numa_node =
-          std::atoi(one.attributes.contains("node") ? attribute(one, "node").c_str() : "-1");
+    if (const auto node = attribute(one, "node"); one.kind == "root" && !node.empty())
+      device.numa_node = std::atoi(node.c_str());
     if (one.kind == "port" && device.root_port.empty())
       device.root_port = name;
     const bool no_acs = one.kind == "bridge" ||

@@ -32,6 +32,14 @@ struct function_facts {
   model::pcie_link link;
   std::vector<std::uint64_t> bar_sizes;   ///< bytes, memory BARs in order
   std::vector<std::string> reset_methods; ///< in the kernel's order
+  /// SR-IOV: of a virtual function, the physical function that it belongs to.
+  std::optional<model::pci_address> physical_function{};
+  int virtual_functions = 0; ///< SR-IOV: how many are switched on at this physical function
+  /// The configuration space reads all ones: the function fell off the bus.
+  bool off_bus = false;
+  /// What could not be read and must be known before anything may be offered that needs this
+  /// function; empty = nothing.
+  std::string fault{};
 
   friend bool operator==(const function_facts&, const function_facts&) = default;
 };
@@ -43,6 +51,11 @@ struct function_facts {
 /// A display controller, or a processing accelerator, of a vendor whose GPUs are passed through:
 /// NVIDIA, AMD, Intel. A server's management display (ASPEED, Matrox) is none.
 [[nodiscard]] bool is_gpu(const function_facts& one);
+/// NVIDIA's NVSwitch: a function of class "other bridge". The chipsets that NVIDIA made until 2010
+/// have such functions, too, with ids below 0x1000.
+[[nodiscard]] inline bool is_nvswitch(const function_facts& one) {
+  return one.id.vendor == 0x10de && one.id.device >= 0x1000 && one.class_code >> 8U == 0x0680;
+}
 /// `VGA controller`, `Ethernet controller`, ...; `class 0880` for what has no name here.
 [[nodiscard]] std::string class_name(std::uint32_t class_code);
 

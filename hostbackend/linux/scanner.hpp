@@ -2,48 +2,39 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
-#include "hostbackend/allocation_units.hpp"
+#include "hostbackend/linux/sysfs_reader.hpp"
 #include "hostbackend/pci_facts.hpp"
-#include "model/device.hpp"
 #include "model/failure.hpp"
-#include "model/ids.hpp"
 
 namespace berth::hostbackend::host_linux {
 
-/// Names from a `pci.ids` file (pci-ids.ucw.cz). Vendors whose GPUs are passed through get their
-/// short names; a model is the bracketed part of the file's name, as Cloudpods shows it.
-class pci_names {
-public:
-  /// Reads at most 16 MiB; lines that are not understood are skipped.
-  [[nodiscard]] static model::result<pci_names> load(const std::filesystem::path& file);
-
-  /// Unknown devices are called by their id, `Device 26b9`.
-  [[nodiscard]] device_names of(const model::vendor_device_id& id) const;
-
-private:
-  std::map<std::uint16_t, std::string> vendors_;
-  std::map<model::vendor_device_id, std::string> devices_;
-};
-
-/// Reads every PCI function below a sysfs root (`/sys`, or a recorded or fake tree), ascending by
-/// address. Read-only. What a file does not say, or says in a way that makes no sense, stays
-/// unknown; an entry without readable ids is left out. At most 65,536 functions.
+/// Every PCI function below a sysfs root (`/sys`, or a recorded or fake tree), ascending by
+/// address; at most 65,536. Read-only; blocks while the kernel does (a device in reset).
+///
+/// What a file does not say, or says in a way that makes no sense, stays unknown. Where that would
+/// make a decision unsafe (ids, driver, IOMMU group, place in the tree), the function says so in
+/// `fault`; it is not left out, because it may be a member of another device's group. `in_use` is
+/// not filled: see host_needs.hpp. Names that are no PCI addresses are no functions.
+///
+/// Meaning of the files: kernel, Documentation/ABI/testing/sysfs-bus-pci.
 [[nodiscard]] model::result<std::vector<function_facts>>
 scan_functions(const std::filesystem::path& sysfs);
 
-/// One function of that tree; nullopt if it is not there or has no readable ids. A bridge's place
-/// in the tree is not looked at.
+/// One of them; nullopt if it is not there. What kind of port a bridge is may stay unknown.
 [[nodiscard]] std::optional<function_facts> scan_function(const std::filesystem::path& sysfs,
                                                           const model::pci_address& address);
 
-/// The passthrough devices of that tree, with ids derived from the host's.
-[[nodiscard]] model::result<std::vector<model::device_info>>
-scan_devices(const std::filesystem::path& sysfs, const pci_names& names, const model::host_id& host,
-             const survey_options& options);
+/// The capability list of a configuration space (64 bytes or more; an ordinary user sees no more)
+/// says what a bridge is; nullopt if it does not. PCI Express Base Specification, 7.5.3.2.
+[[nodiscard]] std::optional<port_kind> port_from_config(std::string_view config);
+/// Sizes of the memory BARs in the text of a `resource` file, in order; a line that makes no sense
+/// ends the reading.
+[[nodiscard]] std::vector<std::uint64_t> bar_sizes(std::string_view resource);
+/// `16.0 GT/s PCIe` is 4; 0 = unknown.
+[[nodiscard]] std::uint8_t link_generation(std::string_view speed);
 
 } // namespace berth::hostbackend::host_linux

@@ -106,6 +106,7 @@ private:
           one.in_use.substr(before.size(), one.in_use.find(' ', before.size()) - before.size());
       fs::create_directories(top_ / at / "net" / name);
       line(at / "net" / name / "operstate", "up");
+      link(fs::path{"class/net"} / name, at / "net" / name);
     }
     link(fs::path{"bus/pci/devices"} / address, at);
     if (!one.driver.empty()) {

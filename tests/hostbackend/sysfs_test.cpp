@@ -1,42 +1,25 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <stdexcept>
 #include <string>
-#include <system_error>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hostbackend/linux/host_needs.hpp"
+#include "hostbackend/linux/host_scan.hpp"
 #include "hostbackend/linux/scanner.hpp"
 #include "hostbackend/simulated/machine.hpp"
 #include "hostbackend/simulated/sysfs_writer.hpp"
+#include "tests/hostbackend/fake_tree.hpp"
 
 namespace berth::hostbackend {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-class temporary_directory {
-public:
-  temporary_directory() {
-    auto pattern = (fs::temp_directory_path() / "berth-sysfs-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr)
-      throw std::runtime_error{"no temporary directory"};
-    path_ = pattern;
-  }
-  ~temporary_directory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] fs::path operator/(const char* part) const { return path_ / part; }
-
-private:
-  fs::path path_;
-};
+using ::testing::IsEmpty;
 
 class ShippedMachine : public ::testing::TestWithParam<const char*> {};
 
@@ -48,22 +31,36 @@ TEST_P(ShippedMachine, IsScannedAsItIsDescribed) {
   const auto written = simulated::write_sysfs(*kind, directory / "sys");
   ASSERT_TRUE(written.has_value()) << written.error().message;
 
-  const auto functions = host_linux::scan_functions(directory / "sys");
+  const host_linux::host_roots roots{.sysfs = directory / "sys", .procfs = directory / "proc"};
+  auto functions = host_linux::scan_functions(roots.sysfs);
   ASSERT_TRUE(functions.has_value());
+  const auto needs = host_linux::find_host_needs(roots);
+  for (auto& one : *functions)
+    if (const auto found = needs.functions.find(one.address); found != needs.functions.end())
+      one.in_use = found->second;
   EXPECT_EQ(*functions, kind->functions);
+}
 
-  const auto names = host_linux::pci_names::load(directory / "sys/pci.ids");
-  ASSERT_TRUE(names.has_value());
+TEST_P(ShippedMachine, IsDiscoveredAsItIsDescribed) {
+  const auto kind =
+      simulated::load_machine(BERTH_SOURCE_DIR "/machines/" + std::string{GetParam()} + ".yaml")
+          .value();
+  fake_tree tree;
+  ASSERT_TRUE(simulated::write_sysfs(*kind, tree.sys()).has_value());
+  tree.machine();
   const auto host = derive_host_id("scanned");
-  const auto devices = host_linux::scan_devices(directory / "sys", *names, host, {});
-  ASSERT_TRUE(devices.has_value());
+  const auto scan = host_linux::scan_host(
+      {.roots = tree.roots(), .pci_ids = tree.sys() / "pci.ids", .host = host});
+  ASSERT_TRUE(scan.has_value()) << scan.error().message;
+  EXPECT_THAT(scan->remarks, IsEmpty());
   auto expected = kind->devices;
   for (auto& one : expected) { // what sysfs does not know
     one.id = derive_device_id(host, one.vendor_device, one.address);
-    one.fabric.clear();
     one.fabric_module = -1;
+    if (one.fabric != "nvswitch")
+      one.fabric.clear();
   }
-  EXPECT_EQ(*devices, expected);
+  EXPECT_EQ(scan->info.devices, expected);
 }
 
 /// pciutils is an independent reader of the same format.
@@ -112,40 +109,6 @@ TEST(SysfsWriter, RefusesADriverNameThatLeavesTheDirectory) {
   const temporary_directory directory;
   EXPECT_FALSE(simulated::write_sysfs(bad, directory / "a").has_value());
   EXPECT_FALSE(fs::exists(directory / "outside"));
-}
-
-TEST(Scanner, ADirectoryWithoutPciIsAnError) {
-  const temporary_directory directory;
-  const auto functions = host_linux::scan_functions(directory / "nothing");
-  ASSERT_FALSE(functions.has_value());
-  EXPECT_THAT(functions.error().message, HasSubstr("cannot read"));
-}
-
-TEST(Scanner, WhatDoesNotMakeSenseStaysUnknown) {
-  const temporary_directory directory;
-  const auto device = directory / "sys/bus/pci/devices/10000:e0:06.0";
-  fs::create_directories(device);
-  fs::create_directories(directory / "sys/bus/pci/devices/no-address");
-  const auto put = [&device](const char* name, const std::string& text) {
-    std::ofstream{device / name} << text;
-  };
-  put("vendor", "0x10de\n");
-  put("device", "0x26b9\n");
-  put("class", "0x030200\n");
-  put("numa_node", "many\n");
-  put("resource", "garbage 0x1\n0xzz");
-  put("current_link_width", "999\n");
-  put("current_link_speed", "fast\n");
-  put("config", std::string(3, 'x'));
-  const auto functions = host_linux::scan_functions(directory / "sys");
-  ASSERT_TRUE(functions.has_value());
-  ASSERT_EQ(functions->size(), 1U);
-  const auto& one = functions->front();
-  EXPECT_EQ(one.address.domain, 0x10000U);
-  EXPECT_EQ(one.numa_node, -1);
-  EXPECT_TRUE(one.bar_sizes.empty());
-  EXPECT_EQ(one.link, model::pcie_link{});
-  EXPECT_EQ(one.iommu_group, -1);
 }
 
 } // namespace

@@ -46,8 +46,8 @@ host_linux::libvirt_settings servers_of(const host_config& config,
   servers.uri = config.servers_libvirt;
   servers.image_pool = config.servers_image_pool;
   auto& domains = servers.domains;
-  domains.by = config.servers_emulation ? host_linux::accelerator::emulation
-                                        : host_linux::accelerator::kvm;
+  domains.by =
+      config.servers_emulation ? host_linux::accelerator::emulation : host_linux::accelerator::kvm;
   domains.disk_pool = config.servers_disk_pool;
   for (auto& network : networks)
     domains.networks.emplace(std::move(network.name),
@@ -83,8 +83,8 @@ make_linux_host(const host_config& config) {
   settings.devices = std::move(*devices);
   settings.servers = servers_of(config, std::move(*networks));
   settings.workers = static_cast<std::size_t>(config.workers);
-  return host_linux::linux_backend::open(
-      std::move(settings), [](const std::string& remark) { spdlog::warn(remark); });
+  return host_linux::linux_backend::open(std::move(settings),
+                                         [](const std::string& remark) { spdlog::warn(remark); });
 }
 
 } // namespace berth::apps

@@ -437,9 +437,7 @@ private:
     if (spec_.boot == model::firmware::uefi && mmio_window_ > 0)
       arguments = {"-fw_cfg",
                    "name=opt/ovmf/X-PciMmio64Mb,string=" + std::to_string(mmio_window_ >> 20U)};
-    if (const auto extra = settings_.extra_arguments.find(spec_.name);
-        extra != settings_.extra_arguments.end())
-      arguments.insert(arguments.end(), extra->second.begin(), extra->second.end());
+    arguments.insert(arguments.end(), spec_.qemu_arguments.begin(), spec_.qemu_arguments.end());
     return arguments;
   }
 
@@ -533,6 +531,15 @@ result<std::string> domain_xml(const domain_settings& settings, const model::des
         check_hugepages(settings, *server.spec)})
     if (!checked)
       return tl::unexpected{checked.error()};
+  if (!server.spec->qemu_arguments.empty() && !settings.allow_qemu_arguments)
+    return fail(errc::invalid_argument,
+                "server " + server.spec->name +
+                    " brings QEMU arguments, which this host does not allow: create it without "
+                    "them, or set servers.qemu_arguments in the host's configuration");
+  if (!server.spec->user_data.empty())
+    return fail(errc::invalid_argument,
+                "server " + server.spec->name +
+                    " brings user data, which this host cannot hand over: create it without");
   std::vector<guest_device> attached;
   for (const auto& attachment : server.attachments) {
     auto device = find_device(attachment, devices);

@@ -37,8 +37,8 @@ struct domain_settings {
   std::string uefi_variables = "/usr/share/OVMF/OVMF_VARS_4M.fd"; ///< copied for each server
   std::string serial_log_directory; ///< empty = the console is not logged
   int spare_root_ports = 0;         ///< for hot-plug; 0..16
-  /// More arguments for QEMU, by server name: an administrator's decision, never a user's.
-  std::map<std::string, std::vector<std::string>> extra_arguments;
+  /// Whether server_spec::qemu_arguments are obeyed; a server that has some is refused otherwise.
+  bool allow_qemu_arguments = false;
   std::vector<numa_node> numa; ///< the host's memory nodes; empty = nothing is pinned
 };
 

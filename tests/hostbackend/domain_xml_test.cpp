@@ -150,8 +150,13 @@ TEST(DomainXml, AnAdministratorsExtras) {
   how.by = accelerator::emulation;
   how.hugepage_kib = 2048;
   how.spare_root_ports = 2;
-  how.extra_arguments = {{"web-1", {"-device", "edu,id=\"<&>\""}}, {"other", {"-nonsense"}}};
-  EXPECT_TRUE(matches_golden(xml_of(how, server_with({}), {}), "domains/extras.xml"));
+  auto server = server_with({});
+  server.spec.edit([](auto& spec) { spec.qemu_arguments = {"-device", "edu,id=\"<&>\""}; });
+  const auto refused = domain_xml(how, server, {});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("servers.qemu_arguments"));
+  how.allow_qemu_arguments = true;
+  EXPECT_TRUE(matches_golden(xml_of(how, server, {}), "domains/extras.xml"));
 }
 
 class EveryMachine : public ::testing::TestWithParam<const char*> {};
@@ -164,7 +169,7 @@ TEST_P(EveryMachine, GivesXmlOfLibvirtsSchema) {
   auto how = settings();
   how.numa = nodes_of(*kind);
   how.spare_root_ports = 4;
-  how.extra_arguments = {{"web-1", {"-device", "edu"}}};
+  how.allow_qemu_arguments = true;
   for (const auto* const os : {"linux", "windows"})
     for (const auto boot : {model::firmware::bios, model::firmware::uefi})
       for (const auto by : {accelerator::kvm, accelerator::emulation}) {
@@ -173,6 +178,7 @@ TEST_P(EveryMachine, GivesXmlOfLibvirtsSchema) {
         server.spec.edit([&](auto& spec) {
           spec.os = os;
           spec.boot = boot;
+          spec.qemu_arguments = {"-device", "edu"};
         });
         EXPECT_TRUE(fits_the_schema(xml_of(how, server, devices)));
       }

@@ -25,10 +25,9 @@ protected:
   }
   [[nodiscard]] std::vector<numa_node> read() const { return read_numa_nodes({root_, root_}); }
 
-  std::filesystem::path root_ =
-      std::filesystem::path{::testing::TempDir()} /
-      (std::string{"berth-numa-"} +
-       ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  std::filesystem::path root_ = std::filesystem::path{::testing::TempDir()} /
+                                (std::string{"berth-numa-"} +
+                                 ::testing::UnitTest::GetInstance()->current_test_info()->name());
   std::filesystem::path nodes_ = root_ / "devices/system/node";
 };
 

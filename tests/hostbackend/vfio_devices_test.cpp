@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hostbackend/allocation_units.hpp"
 #include "hostbackend/linux/pci_function_files.hpp"
 #include "hostbackend/linux/scanner.hpp"
 #include "hostbackend/linux/vfio_devices.hpp"
@@ -34,6 +35,15 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 using testing::temporary_directory;
+
+std::vector<model::device_info> devices_below(const fs::path& sysfs) {
+  auto devices = survey(scan_functions(sysfs).value(), {}, [](const auto& one) {
+    return device_names{"vendor", "Device " + to_string(one.id).substr(5)};
+  });
+  for (auto& one : devices)
+    one.id = derive_device_id(derive_host_id("lab"), one.vendor_device, one.address);
+  return devices;
+}
 
 /// Remembers whose bus was reset.
 class fake_bus final : public bus_resetter {
@@ -73,10 +83,7 @@ public:
     devices = vfio_devices::open({.state_file = state_file(), .reset_order = rules}, tools).value();
     scan();
   }
-  void scan() {
-    inventory =
-        devices->update(scan_devices(sysfs(), {}, derive_host_id("lab"), {}).value()).value();
-  }
+  void scan() { inventory = devices->update(devices_below(sysfs())).value(); }
   [[nodiscard]] model::device_info at(const std::string& address) const {
     for (const auto& one : inventory)
       if (to_string(one.address) == address)

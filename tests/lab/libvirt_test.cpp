@@ -1,5 +1,5 @@
-// Runs inside the lab only (a machine with an IOMMU and emulated GPUs): BERTH_LAB=1, as root, with
-// libvirtd running. The devices of the topology dgx-mini are found by their emulated identities.
+// Inside the lab VM: servers through a real libvirt with real hostdevs. Needs the topology
+// dgx-mini.topo, whose devices are found by their emulated identities.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,9 +13,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hostbackend/linux/host_scan.hpp"
 #include "hostbackend/linux/libvirt_servers.hpp"
-#include "hostbackend/linux/scanner.hpp"
-#include "tests/hostbackend/private_libvirtd.hpp"
+#include "tests/lab/lab.hpp"
 
 namespace berth::hostbackend::host_linux {
 namespace {
@@ -24,7 +24,6 @@ namespace fs = std::filesystem;
 using model::errc;
 using model::host_operations::server_exited;
 using ::testing::ElementsAre;
-using testing::eventually;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -61,20 +60,33 @@ bool says(const fs::path& log, const std::string& text) {
 
 class LabServers : public ::testing::Test {
 protected:
+  static void SetUpTestSuite() {
+    if (!lab::inside())
+      return;
+    libvirt_ = std::make_unique<lab::libvirt_daemon>();
+    const auto started = libvirt_->start();
+    ASSERT_TRUE(started) << started.error().message;
+    fs::create_directories("/var/lib/berth-disks");
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"pool-define-as", "berth", "dir", "--target",
+                                   "/var/lib/berth-disks"},
+          {"pool-start", "berth"}}) {
+      const auto made = lab::virsh(command);
+      ASSERT_EQ(made.status, 0) << made.output;
+    }
+  }
+  static void TearDownTestSuite() { libvirt_.reset(); }
+
   void SetUp() override {
-    if (std::getenv("BERTH_LAB") == nullptr)
-      GTEST_SKIP() << "BERTH_LAB is not set: this test needs the lab";
-    const auto names = pci_names::load("/usr/share/misc/pci.ids");
-    ASSERT_TRUE(names.has_value());
-    devices_ = scan_devices("/sys", *names, derive_host_id("lab"), {}).value();
+    BERTH_SKIP_OUTSIDE_THE_LAB();
+    devices_ = scan_host({.host = derive_host_id("lab"), .host_name = "lab"}).value().info.devices;
     for (const auto& one : devices_)
       std::cerr << to_string(one.address) << " " << one.model << " +" << one.companions.size()
                 << " node " << one.numa_node << " " << one.unusable_reason << "\n";
     libvirt_settings settings;
     settings.domains.by = accelerator::emulation;
     settings.domains.numa = {{0, "0", 1, 1024}, {1, "1", 1, 1024}};
-    if (const char* const kernel = std::getenv("BERTH_LAB_GUEST"))
-      settings.domains.extra_arguments = {{"lab-0", {"-kernel", kernel}}};
+    settings.domains.allow_qemu_arguments = true;
     fs::create_directories("/var/log/berth-lab");
     settings.domains.serial_log_directory = "/var/log/berth-lab";
     settings.domains.spare_root_ports = 1;
@@ -83,7 +95,7 @@ protected:
       const std::scoped_lock hold{guard_};
       events_.push_back(std::move(event));
     });
-    ASSERT_TRUE(eventually([this] { return servers_->connected(); }));
+    ASSERT_TRUE(lab::eventually([this] { return servers_->connected(); }));
   }
   void TearDown() override {
     for (const auto& one : made_)
@@ -105,6 +117,7 @@ protected:
       spec.name = "lab-" + std::to_string(made_.size());
       spec.memory_mib = 64;
       spec.vcpus = 2;
+      spec.qemu_arguments = {"-kernel", BERTH_BINARY_DIR "/tests/lab/guest/guest.elf"};
     });
     for (const auto& device : devices)
       one.attachments.push_back({.device = device.id, .epoch = 1});
@@ -133,6 +146,7 @@ protected:
   std::mutex guard_;
   std::vector<server_event> events_;
   std::unique_ptr<libvirt_servers> servers_;
+  static inline std::unique_ptr<lab::libvirt_daemon> libvirt_;
 };
 
 TEST_F(LabServers, HoldRealDevices) {
@@ -182,8 +196,6 @@ TEST_F(LabServers, AnAbsentDeviceIsLost) {
 }
 
 TEST_F(LabServers, PlugDevicesInAndOut) {
-  if (std::getenv("BERTH_LAB_GUEST") == nullptr)
-    GTEST_SKIP() << "BERTH_LAB_GUEST, a kernel that lets go of its devices, is not set";
   const auto device = gpu(2);
   const model::attachment attachment{.device = device.id, .epoch = 2};
   bind(device);
@@ -199,25 +211,23 @@ TEST_F(LabServers, PlugDevicesInAndOut) {
   }
   EXPECT_THAT(servers_->list()->at(0).devices, ElementsAre(device.id));
   const auto log = fs::path{"/var/log/berth-lab"} / (to_string(one.id) + ".log");
-  ASSERT_TRUE(eventually([&] { return says(log, "GUEST ready"); })) << "a guest that listens";
+  ASSERT_TRUE(lab::eventually([&] { return says(log, "GUEST ready"); })) << "a guest that listens";
   const auto detached = servers_->detach(one.id, device.id);
   ASSERT_TRUE(detached.has_value()) << detached.error().message;
-  ASSERT_TRUE(eventually([this] { return !events<device_left>().empty(); }));
+  ASSERT_TRUE(lab::eventually([this] { return !events<device_left>().empty(); }));
   EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
   EXPECT_THAT(servers_->list()->at(0).devices, IsEmpty());
   EXPECT_TRUE(servers_->detach(one.id, device.id).has_value()) << "it is gone already";
 }
 
 TEST_F(LabServers, ADeviceThatIsPulledLeavesItsServer) {
-  if (std::getenv("BERTH_LAB_GUEST") == nullptr)
-    GTEST_SKIP() << "BERTH_LAB_GUEST, a kernel that lets go of its devices, is not set";
   const auto device = gpu(2); // gpu3 of the topology, which the lab can pull
   bind(device);
   const auto one = server_with({device});
   ASSERT_EQ(define(one), "");
   ASSERT_EQ(start(one), "");
   ASSERT_EQ(std::system("labctl surprise gpu3"), 0);
-  ASSERT_TRUE(eventually([this] { return !events<device_left>().empty(); }));
+  ASSERT_TRUE(lab::eventually([this] { return !events<device_left>().empty(); }));
   EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
   EXPECT_THAT(events<server_exited>(), IsEmpty()) << "the guest lives";
 }

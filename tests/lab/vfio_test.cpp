@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -19,9 +20,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hostbackend/linux/host_scan.hpp"
 #include "hostbackend/linux/pci_function_files.hpp"
-#include "hostbackend/linux/scanner.hpp"
 #include "hostbackend/linux/vfio_devices.hpp"
+#include "tests/lab/lab.hpp"
 
 namespace berth::hostbackend::host_linux {
 namespace {
@@ -36,20 +38,14 @@ void shell(const std::string& command) {
 }
 
 /// Waits for a state of the machine, at most as long as the kernel waits for a device.
-template <class Condition> bool eventually(Condition holds) {
-  for (int i = 0; i < 900; ++i) {
-    if (holds())
-      return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds{100});
-  }
-  return false;
+bool eventually(const std::function<bool()>& holds) {
+  return lab::eventually(holds, 90);
 }
 
 class LabVfio : public ::testing::Test {
 protected:
   void SetUp() override {
-    if (std::getenv("LAB") == nullptr)
-      GTEST_SKIP() << "runs inside the lab's virtual machine only";
+    BERTH_SKIP_OUTSIDE_THE_LAB();
     shell("modprobe vfio-pci");
     const auto name =
         std::string{"berth-lab-"} + ::testing::UnitTest::GetInstance()->current_test_info()->name();
@@ -73,9 +69,9 @@ protected:
     auto opened = vfio_devices::open(options, tools);
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
     devices_ = std::move(*opened);
-    const auto found = scan_devices("/sys", {}, derive_host_id("lab"), {});
+    const auto found = scan_host({.host = derive_host_id("lab"), .host_name = "lab"});
     ASSERT_TRUE(found.has_value()) << found.error().message;
-    auto inventory = devices_->update(*found);
+    auto inventory = devices_->update(found->info.devices);
     ASSERT_TRUE(inventory.has_value()) << inventory.error().message;
     inventory_ = std::move(*inventory);
   }

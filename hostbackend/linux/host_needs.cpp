@@ -18,6 +18,11 @@ namespace {
 
 constexpr std::size_t layers_max = 256; ///< disks below one volume, interfaces below one
 
+/// None where there is no such directory: most disks have no `slaves`.
+std::vector<std::string> entries_of(const fs::path& directory) {
+  return names_in(directory).value_or(std::vector<std::string>{});
+}
+
 std::vector<std::string> words_of(const std::string& line) {
   std::istringstream in{line};
   std::vector<std::string> words;
@@ -75,7 +80,7 @@ public:
     for (const auto& disk : swap_devices())
       need_disk(roots_.sysfs / "class/block" / disk,
                 [](const auto& name) { return "swap on " + name; });
-    for (const auto& interface : names_in(roots_.sysfs / "class/net"))
+    for (const auto& interface : entries_of(roots_.sysfs / "class/net"))
       if (read_text(roots_.sysfs / "class/net" / interface / "operstate") == "up")
         need_interface(interface, "network interface " + interface + " is up");
     return std::move(found_);
@@ -134,7 +139,7 @@ private:
     const auto name = fs::path{one.source}.filename().string();
     if (!one.source.starts_with("/dev/mapper/"))
       return roots_.sysfs / "class/block" / name;
-    for (const auto& disk : names_in(roots_.sysfs / "class/block"))
+    for (const auto& disk : entries_of(roots_.sysfs / "class/block"))
       if (disk.starts_with("dm-") &&
           read_text(roots_.sysfs / "class/block" / disk / "dm/name") == name)
         return roots_.sysfs / "class/block" / disk;
@@ -152,7 +157,7 @@ private:
       open.pop_back();
       if (error || !seen.insert(at).second)
         continue;
-      for (const auto& lower : names_in(at / "slaves"))
+      for (const auto& lower : entries_of(at / "slaves"))
         open.push_back(at / "slaves" / lower);
       for (auto& controller : nvme_controllers(at))
         open.push_back(std::move(controller));
@@ -169,7 +174,7 @@ private:
       if (!name.starts_with("nvme-subsys") || name == "nvme-subsystem")
         continue;
       std::error_code error;
-      for (const auto& entry : names_in(above))
+      for (const auto& entry : entries_of(above))
         if (entry.starts_with("nvme") && fs::is_symlink(above / entry, error))
           controllers.push_back(above / entry);
     }
@@ -212,7 +217,7 @@ private:
       open.pop_back();
       if (error || !seen.insert(at).second)
         continue;
-      for (const auto& entry : names_in(at))
+      for (const auto& entry : entries_of(at))
         if (entry.starts_with("lower_"))
           open.push_back(at / entry);
       need(at, why);

@@ -12,9 +12,6 @@
 namespace berth::hostbackend::host_linux {
 
 namespace fs = std::filesystem;
-using model::errc;
-using model::fail;
-
 namespace {
 
 constexpr std::size_t config_bytes = 256; ///< of the configuration space: header and capabilities
@@ -160,17 +157,12 @@ void guess_ports(std::vector<function_facts>& functions, undecided& open) {
 
 model::result<std::vector<function_facts>> scan_functions(const fs::path& sysfs) {
   const auto devices = sysfs / "bus/pci/devices";
-  std::error_code error;
-  const fs::directory_iterator readable{devices, error};
-  if (error)
-    return fail(errc::not_found, "cannot read " + devices.string() + ": " + error.message());
   const auto names = names_in(devices);
-  if (names.size() >= entries_max)
-    return fail(errc::too_large,
-                devices.string() + " has " + std::to_string(entries_max) + " entries or more");
+  if (!names)
+    return tl::unexpected<model::failure>{names.error()};
   std::vector<function_facts> functions;
   undecided open;
-  for (const auto& name : names)
+  for (const auto& name : *names)
     if (const auto address = model::pci_address::parse(name))
       functions.push_back(read_function(devices / name, *address, open));
   std::sort(functions.begin(), functions.end(),

@@ -79,12 +79,18 @@ model::result<std::string> read_link_name(const fs::path& link) {
                                : target.parent_path().filename().string();
 }
 
-std::vector<std::string> names_in(const fs::path& directory) {
+model::result<std::vector<std::string>> names_in(const fs::path& directory) {
   std::vector<std::string> names;
   std::error_code error;
-  for (fs::directory_iterator it{directory, error}, end;
-       !error && it != end && names.size() < entries_max; it.increment(error))
+  for (fs::directory_iterator it{directory, error}, end; !error && it != end; it.increment(error)) {
+    if (names.size() == entries_max)
+      return model::fail(model::errc::too_large, directory.string() + " has more than " +
+                                                     std::to_string(entries_max) + " entries");
     names.push_back(it->path().filename().string());
+  }
+  if (error)
+    return model::fail(model::errc::not_found,
+                       "cannot read " + directory.string() + ": " + error.message());
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -37,9 +37,10 @@ inline constexpr std::size_t entries_max = 65'536;        ///< of one directory
 /// cannot be read: then nothing is known, which is not the same as nothing being there.
 [[nodiscard]] model::result<std::string> read_link_name(const std::filesystem::path& link);
 
-/// Names in a directory, ascending, without `.` and `..`; at most `entries_max`, the rest is not
-/// looked at. Empty if it cannot be read.
-[[nodiscard]] std::vector<std::string> names_in(const std::filesystem::path& directory);
+/// Names in a directory, ascending, without `.` and `..`. Fails if it cannot be read to its end or
+/// has more than `entries_max`: half a directory is never taken for the whole.
+[[nodiscard]] model::result<std::vector<std::string>>
+names_in(const std::filesystem::path& directory);
 
 /// The PCI functions that a path leads through once its links are followed, outermost first; empty
 /// if it cannot be followed.

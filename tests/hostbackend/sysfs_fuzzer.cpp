@@ -61,10 +61,14 @@ void parse_in_memory(std::string_view text) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const tree files;
-  std::string_view text{reinterpret_cast<const char*>(data), size};
+  if (size == 0)
+    return 0;
+  std::string_view text{reinterpret_cast<const char*>(data) + 1, size - 1};
   parse_in_memory(text);
+  if (data[0] % 64 != 0)
+    return 0;
 
+  static const tree files;
   const std::array<fs::path, 16> targets{
       files.device / "vendor",       files.device / "device",
       files.device / "class",        files.device / "config",

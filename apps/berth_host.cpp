@@ -15,6 +15,7 @@
 #include "actors/websocket_link.hpp"
 #include "apps/actor_config.hpp"
 #include "apps/config.hpp"
+#include "apps/linux_host.hpp"
 #include "apps/metrics_port.hpp"
 #include "apps/process.hpp"
 #include "apps/simulated_hosts.hpp"
@@ -73,7 +74,7 @@ public:
 
   [[nodiscard]] hostbackend::timer& timer() { return timer_; }
 
-  void start(const host_config& config, simulated_host machine) {
+  void start(const host_config& config, agent_machine machine) {
     actors::host_parts parts;
     parts.name = machine.name;
     parts.backend =
@@ -124,6 +125,22 @@ int fail(exit_code code, const std::string& message) {
   return static_cast<int>(code);
 }
 
+model::result<std::vector<agent_machine>> make_machines(const host_config& config,
+                                                        hostbackend::timer& timer) {
+  if (config.simulated) {
+    auto machines = make_simulated_hosts(config, timer);
+    if (machines)
+      spdlog::info("{} simulated hosts for the controller at {}", machines->size(),
+                   config.controller);
+    return machines;
+  }
+  auto backend = make_linux_host(config);
+  if (!backend)
+    return tl::unexpected{std::move(backend.error())};
+  spdlog::info("host {} for the controller at {}", config.name, config.controller);
+  return std::vector{agent_machine{config.name, std::move(*backend)}};
+}
+
 int run(const host_config& config) {
   const auto controller = net::parse_host_port(config.controller);
   if (!controller)
@@ -141,11 +158,9 @@ int run(const host_config& config) {
   auto reason = wake_reason::stop;
   {
     host_agents agents{config, *controller, pool, std::move(*kept), live};
-    auto machines = make_simulated_hosts(config, agents.timer());
+    auto machines = make_machines(config, agents.timer());
     if (!machines)
       return fail(exit_code::usage, machines.error().message);
-    spdlog::info("{} simulated hosts for the controller at {}", machines->size(),
-                 config.controller);
     for (auto& each : *machines)
       agents.start(config, std::move(each));
     do
@@ -175,9 +190,5 @@ int main(int argc, char** argv) {
     return 0;
   }
   start_log("berth-host", asked->config.log_level);
-  if (!asked->config.simulated) {
-    spdlog::error("this version of berth-host knows simulated machines only: add --simulated");
-    return static_cast<int>(exit_code::usage);
-  }
   return run(asked->config);
 }

@@ -38,8 +38,8 @@ model::result<std::vector<simulated::simulated_host>> read_machines(const host_c
 
 } // namespace
 
-model::result<std::vector<simulated_host>> make_simulated_hosts(const host_config& config,
-                                                                hostbackend::timer& timer) {
+model::result<std::vector<agent_machine>> make_simulated_hosts(const host_config& config,
+                                                               hostbackend::timer& timer) {
   auto machines = read_machines(config);
   if (!machines)
     return tl::unexpected{std::move(machines.error())};
@@ -53,7 +53,7 @@ model::result<std::vector<simulated_host>> make_simulated_hosts(const host_confi
     settings->faults = std::move(*faults);
   }
   model::random dice{static_cast<std::uint64_t>(config.simulated_seed)};
-  std::vector<simulated_host> made;
+  std::vector<agent_machine> made;
   made.reserve(machines->size());
   for (auto& each : *machines) {
     auto name = each.name;

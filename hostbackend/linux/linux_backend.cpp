@@ -96,7 +96,7 @@ private:
     auto known = devices_->update(scan->info.devices);
     if (!known)
       return tl::unexpected<model::failure>{std::move(known.error())};
-    watch_from(std::move(scan->info.devices));
+    watch_from({std::move(scan->info.devices), std::move(scan->off_bus)});
     scan->info.devices = std::move(*known);
     {
       const std::scoped_lock hold{guard_};
@@ -134,15 +134,15 @@ private:
   }
 
   /// The watch begins with what was reported first; what changes after that, it says.
-  void watch_from(std::vector<model::device_info> baseline) {
+  void watch_from(device_snapshot baseline) {
     if (watch_)
       return; // discover runs alone
     device_watch::parts parts;
-    parts.look = [options = settings_.scan]() -> model::result<device_watch::devices> {
+    parts.look = [options = settings_.scan]() -> model::result<device_snapshot> {
       auto scan = scan_host(options);
       if (!scan)
         return tl::unexpected<model::failure>{std::move(scan.error())};
-      return std::move(scan->info.devices);
+      return device_snapshot{std::move(scan->info.devices), std::move(scan->off_bus)};
     };
     parts.source = std::move(changes_);
     parts.on_event = [this](backend_event what) { changed(std::move(what)); };
@@ -153,8 +153,11 @@ private:
   }
 
   void changed(backend_event what) {
-    if (const auto* gone = std::get_if<device_vanished>(&what); gone && is_rescanned(gone->device))
-      return; // a reset took it off the bus on purpose
+    const auto* gone = std::get_if<device_vanished>(&what);
+    const auto* there = std::get_if<device_appeared>(&what);
+    if ((gone != nullptr && is_rescanned(gone->device)) ||
+        (there != nullptr && is_rescanned(there->device)))
+      return; // a reset has it off the bus on purpose
     emit(std::move(what));
   }
 

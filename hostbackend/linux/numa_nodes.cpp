@@ -39,8 +39,11 @@ std::optional<numa_node> read_node(const fs::path& nodes, int number) {
 std::vector<numa_node> read_numa_nodes(const host_roots& roots) {
   constexpr std::string_view prefix = "node";
   const auto directory = roots.sysfs / "devices/system/node";
+  const auto names = names_in(directory);
+  if (!names)
+    return {};
   std::vector<numa_node> nodes;
-  for (const auto& name : names_in(directory)) {
+  for (const auto& name : *names) {
     const auto number = name.starts_with(prefix)
                             ? parse_number<int>(std::string_view{name}.substr(prefix.size()), 10)
                             : std::nullopt;

@@ -1,8 +1,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <caf/actor_system.hpp>
@@ -15,6 +17,7 @@
 #include "actors/websocket_link.hpp"
 #include "apps/actor_config.hpp"
 #include "apps/config.hpp"
+#include "apps/host_doctor.hpp"
 #include "apps/linux_host.hpp"
 #include "apps/metrics_port.hpp"
 #include "apps/process.hpp"
@@ -179,6 +182,8 @@ int run(const host_config& config) {
 
 int main(int argc, char** argv) {
   using namespace berth::apps;
+  if (argc > 1 && std::string_view{argv[1]} == "doctor")
+    return run_host_doctor({argv + 2, argv + argc}, std::cout, std::cerr);
   block_signals();
   const auto asked = read_host_arguments(argc, argv);
   if (!asked) {

@@ -17,7 +17,9 @@
 #include <unistd.h>
 
 #include "hostbackend/linux/call_within.hpp"
+#include "hostbackend/linux/pci_names.hpp"
 #include "hostbackend/linux/scanner.hpp"
+#include "hostbackend/linux/sysfs_reader.hpp"
 
 namespace berth::hostbackend::host_linux {
 
@@ -27,7 +29,6 @@ namespace {
 
 constexpr std::size_t text_max = 16U << 20U; ///< /proc/interrupts of a large machine has megabytes
 constexpr std::size_t small_text_max = 64U << 10U;
-constexpr std::size_t entries_max = 65'536;
 constexpr std::size_t modprobe_files_max = 1'000;
 
 /// A regular file's text; nullopt if it cannot be read or is longer than `most`.
@@ -50,15 +51,9 @@ std::optional<std::string> text_of(const fs::path& path, std::size_t most = smal
 }
 
 /// The names in a directory; nullopt if it cannot be read.
-std::optional<std::set<std::string>> names_in(const fs::path& directory) {
-  std::set<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it{directory, error}, end;
-       !error && it != end && names.size() < entries_max; it.increment(error))
-    names.insert(it->path().filename().string());
-  if (error)
-    return std::nullopt;
-  return names;
+std::optional<std::set<std::string>> name_set(const fs::path& directory) {
+  const auto names = names_in(directory);
+  return names ? std::optional{std::set<std::string>{names->begin(), names->end()}} : std::nullopt;
 }
 
 std::string first_word(std::string_view text) {
@@ -144,7 +139,7 @@ std::set<std::string> configuration_files(const fs::path& root,
   std::set<std::string> names; // one directory hides files of that name in the later ones
   std::set<std::string> paths;
   for (const auto& directory : directories)
-    for (const auto& name : names_in(root / directory).value_or(std::set<std::string>{}))
+    for (const auto& name : name_set(root / directory).value_or(std::set<std::string>{}))
       if (name.ends_with(".conf") && names.insert(name).second && paths.size() < modprobe_files_max)
         paths.insert((root / directory / name).string());
   return paths;
@@ -178,7 +173,7 @@ modprobe_facts read_modprobe(const fs::path& root) {
 
 std::optional<std::vector<hugepage_pool>> read_hugepages(const fs::path& root) {
   const auto directory = root / "sys/kernel/mm/hugepages";
-  const auto names = names_in(directory);
+  const auto names = name_set(directory);
   if (!names)
     return std::nullopt;
   std::vector<hugepage_pool> pools;
@@ -298,10 +293,13 @@ void read_functions(const fs::path& root, doctor_facts& facts) {
   auto functions = scan_functions(root / "sys");
   if (!functions)
     return;
-  const auto names = pci_names::load(root / "usr/share/misc/pci.ids");
+  auto database = root / "usr/share/misc/pci.ids";
+  if (std::error_code error; !fs::exists(database, error))
+    database.clear(); // this program's own
+  const auto names = pci_names::load(database);
   for (const auto& one : *functions)
     if (is_gpu(one)) {
-      const auto named = names ? names->of(one.id) : pci_names{}.of(one.id);
+      const auto named = names ? names->of(one.id) : device_names{"device", to_string(one.id)};
       facts.names[one.address] = named.vendor + " " + named.model;
     }
   facts.functions = std::move(*functions);
@@ -354,15 +352,15 @@ doctor_facts gather(const fs::path& root, doctor_settings settings) {
     facts.command_line = split_command_line(*line);
   if (const auto release = text_of(root / "proc/sys/kernel/osrelease"))
     facts.kernel_release = first_word(*release);
-  facts.acpi_tables = names_in(root / "sys/firmware/acpi/tables");
-  if (const auto groups = names_in(root / "sys/kernel/iommu_groups"))
+  facts.acpi_tables = name_set(root / "sys/firmware/acpi/tables");
+  if (const auto groups = name_set(root / "sys/kernel/iommu_groups"))
     facts.iommu_groups = groups->size();
   facts.interrupts_remapped = read_remapping(root);
   const auto unsafe =
       text_of(root / "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
   if (unsafe)
     facts.unsafe_interrupts = unsafe->starts_with('Y');
-  facts.modules = names_in(root / "sys/module");
+  facts.modules = name_set(root / "sys/module");
   if (facts.kernel_release) {
     const auto files = root / "lib/modules" / fs::path{*facts.kernel_release}.filename();
     facts.modules_built_in = listed_modules(files / "modules.builtin");

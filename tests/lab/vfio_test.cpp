@@ -77,12 +77,11 @@ protected:
   }
   /// The device that the topology calls `name`.
   model::device_info named(const std::string& name) {
-    std::ifstream map{"/run/lab/map"};
-    for (std::string id, address; map >> id >> address;)
-      if (id == name)
-        for (const auto& one : inventory_)
-          if (to_string(one.address) == address)
-            return one;
+    const auto addresses = lab::addresses().value();
+    const auto found = addresses.find(name);
+    for (const auto& one : inventory_)
+      if (found != addresses.end() && one.address == found->second)
+        return one;
     throw std::runtime_error{"the lab has no device " + name};
   }
   static pci_function_files files(const model::pci_address& address) { return {"/sys", address}; }

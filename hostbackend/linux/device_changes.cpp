@@ -17,6 +17,13 @@ devices_by_id index_of(const std::vector<model::device_info>& devices) {
   return index;
 }
 
+/// The facts but the reset methods: a reset under way narrows their list for a moment.
+bool has_other_facts(const model::device_info& before, const model::device_info& after) {
+  auto expected = before;
+  expected.reset_methods = after.reset_methods;
+  return expected != after;
+}
+
 /// Takes the first of `fresh` that is of the same kind as `gone`; nullptr if there is none.
 const model::device_info* take_same_kind(const model::device_info& gone,
                                          std::vector<const model::device_info*>& fresh) {
@@ -55,7 +62,7 @@ std::vector<backend_event> compare_devices(const device_snapshot& before,
     const auto known = old_ones.find(one.id);
     if (known == old_ones.end())
       fresh.push_back(&one);
-    if (known == old_ones.end() || *known->second != one)
+    if (known == old_ones.end() || has_other_facts(*known->second, one))
       appeared.emplace_back(device_appeared{one.id});
   }
   std::vector<backend_event> events;

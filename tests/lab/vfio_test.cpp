@@ -92,6 +92,7 @@ protected:
   }
   /// Bound and reset by its first method.
   void make_clean(const model::device_info& device) {
+    shell("udevadm settle"); // its workers look into disks that have just appeared
     const auto bound = devices_->bind(device.id);
     ASSERT_TRUE(bound.has_value()) << bound.error().message;
     const auto reset = devices_->reset(device.id, {});

@@ -73,7 +73,7 @@ struct host_config {
   std::string servers_libvirt = "qemu:///system";
   bool servers_emulation = false;
   std::string servers_disk_pool = "berth";
-  std::string servers_disk_directory = "/var/lib/libvirt/images";
+  std::string servers_disk_directory = "/var/lib/libvirt/berth";
   std::string servers_image_pool = "berth-images";
   std::string servers_networks; ///< parse_networks()
   std::int64_t servers_hugepage_kib = 0;

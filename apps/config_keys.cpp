@@ -131,7 +131,8 @@ std::vector<config_key<host_config>> make_host_keys() {
       {"disable_gpu", &c::disable_gpu, boolean(), "Look for no GPU on this machine"},
       {"use_boot_vga", &c::use_boot_vga, boolean(),
        "Offer the GPU that shows the machine's own console, too"},
-      {"hot_plug", &c::hot_plug, boolean(), "Allow attach and detach while a server runs"},
+      {"hot_plug", &c::hot_plug, boolean(),
+       "Allow attach and detach while a server runs; on simulated machines only"},
       {"devices.offer", &c::devices_offer, text(),
        "Devices to offer besides GPUs, by VENDOR:DEVICE id or by class, between commas, such as "
        "15b3:1021, 0108. A virtual function (SR-IOV) is offered only if its id stands here"},

@@ -70,7 +70,7 @@ class RealCluster(LiveCluster):
         port_file = self.directory / f"{name}.port"
         port_file.unlink(missing_ok=True)
         self._spawn(name, "berth-host", "--controller", f"127.0.0.1:{self.port}", "--name", name, "--state-dir", state,
-                    "--servers-emulation", "true", "--servers-disk-directory", DISKS, "--servers-console-logs", CONSOLES,
+                    "--servers-emulation", "true", "--use-boot-vga", "true", "--servers-disk-directory", DISKS, "--servers-console-logs", CONSOLES,
                     "--tls-certificate", pki / f"{name}.crt", "--tls-key", pki / f"{name}.key",
                     "--tls-ca", pki / "ca.crt", "--metrics-listen", "127.0.0.1:0", "--metrics-port-file", port_file)
         self.host_metrics[name] = self._port_from(name, port_file)
@@ -122,6 +122,11 @@ class EndToEnd(unittest.TestCase):
         log = CONSOLES / f"{self.server()['id']}.log"
         return log.read_text(errors="replace") if log.exists() else ""
 
+    def displays(self, server):
+        """What the guest of this server has for a display: its PCI functions of class VGA, as vendor:device."""
+        boot = (CONSOLES / f"{self.cluster.get('/v1/servers/' + server)['id']}.log").read_text(errors="replace")
+        return re.findall(r"([0-9a-f]{4}:[0-9a-f]{4}) class 0300", boot.rpartition("GUEST boot")[2])
+
     def guest_sees(self):
         """The GPUs on the guest's bus at its latest boot, as vendor:device."""
         boot = self.console().rpartition("GUEST boot")[2]
@@ -160,6 +165,19 @@ class EndToEnd(unittest.TestCase):
         self.await_boot(1)
         self.assertEqual(self.guest_sees(), ["1002:740f", "10de:2330"], self.console())
         self.assertEqual(self.device("gpu1")["state"], "in_use")
+
+        self.assertEqual(self.displays("vm"), ["1234:1111"], "GPU-HPC keeps the emulated display")
+
+    def test_2b_a_gpu_that_is_the_display_replaces_the_emulated_one(self):
+        self.await_device("gpu6", "free")
+        card = self.device("gpu6")["id"]
+        self.climc("isolated-device-update", "--dev-type", "GPU-VGA", card)
+        self.climc("server-create", "--hypervisor", "kvm", "--isolated-device", card, "--mem-spec", "64m",
+                   "--disk", "guest:64m", "--auto-start", "desk")
+        eventually("the guest's list", lambda: self.displays("desk") != [], PATIENCE)
+        self.assertEqual(self.displays("desk"), ["10de:1c82"])
+        self.climc("server-delete", "desk")
+        self.await_device("gpu6", "free")
 
     def test_3_the_agent_dies_and_adopts(self):
         before = self.domain()

@@ -25,7 +25,8 @@ struct described_devices {
 /// Which alternative each described request takes.
 struct combination {
   std::vector<std::shared_ptr<device_pool>> pools; ///< one per described request
-  int rank = 0; ///< sum of the alternatives' positions; 0 = every first choice
+  int rank = 0;  ///< sum of the alternatives' positions; 0 = every first choice
+  int order = 0; ///< position among all combinations: those of one rank differ in it
 };
 
 inline constexpr std::size_t combinations_max = 256;

@@ -16,7 +16,7 @@ void spread(const std::vector<described_devices>& described, std::size_t next, i
   }
   if (next == described.size()) {
     if (rank == 0) {
-      found.push_back({chosen, total});
+      found.push_back({chosen, total, static_cast<int>(found.size())});
     }
     return;
   }

@@ -31,7 +31,7 @@ ranking rank(const model::placement_request& request, const policy& how, const r
   const auto& tags = request.tags.prefer;
   const bool stays_off = request.devices.empty() && host.view.has_gpus;
   ranking ranked;
-  ranked[score::alternatives] = points_max - std::min(host.alternatives_rank, points_max);
+  ranked[score::alternatives] = points_max - std::min(host.alternatives_order, points_max);
   ranked[score::preferred_host] = !request.preferred_host || host.preferred ? points_max : 0;
   ranked[score::preferred_tags] =
       tags.empty() ? points_max
@@ -125,7 +125,7 @@ ranking rank_on(const inventory::impl& world, const query& asked, const policy& 
   const auto& request = asked.request;
   const auto& devices = chosen.devices;
   policy_sight sight{world, asked, how};
-  ranked_host ranked{chosen.choice->rank, request.preferred_host == slot.id,
+  ranked_host ranked{chosen.choice->order, request.preferred_host == slot.id,
                      world.tags.at(slot.tags),
                      closeness_points(devices.cost, count(devices.devices), request.topology),
                      view_on(world, asked, host, chosen)};

@@ -60,8 +60,8 @@ private:
 
 /// What tells hosts apart in a ranking.
 struct ranked_host {
-  int alternatives_rank = 0; ///< sum of the alternatives' positions
-  bool preferred = false;    ///< the request prefers exactly this host
+  int alternatives_order = 0; ///< combination::order
+  bool preferred = false;     ///< the request prefers exactly this host
   const std::vector<std::string>& tags;
   std::int32_t closeness = points_max;
   policy_view view;

@@ -82,7 +82,7 @@ private:
       return;
     }
     const auto& amount = asked_.request.amount;
-    ranked_host host{choice_->rank,
+    ranked_host host{choice_->order,
                      false,
                      world_.tags.at(group.key.tags),
                      points_max,

@@ -479,7 +479,9 @@ void explain_like_plans(std::uint64_t seed) {
         const std::int32_t least_gap = how.tell_first == nullptr ? 1 : 0;
         EXPECT_TRUE(told.next->decided_by == "host_id"
                         ? where->host < told.next->host
-                        : told.next->points + least_gap <= told.next->winner_points);
+                        : told.next->points + least_gap <= told.next->winner_points)
+            << how.name << " by " << told.next->decided_by << ": " << told.next->points << " and "
+            << told.next->winner_points;
       }
       world.apply(allocation_of(request, *where));
     }

@@ -114,7 +114,9 @@ private:
         return;
       connection_ = **opened;
     }
-    observer_.connected(**opened);
+    if (const auto seen = observer_.connected(**opened); !seen)
+      lost((*opened)->get(), seen.error().message);
+    close_apart(std::move(**opened)); // the last to hold it, if it was lost
   }
 
   void lost(const virConnect* which, const std::string& reason) {
@@ -128,8 +130,12 @@ private:
       changed_.notify_all();
     }
     observer_.lost(reason);
-    // Not closed here: deregistering calls into the loop that calls us.
-    std::thread{[held = std::move(gone)]() mutable { held.reset(); }}.detach();
+    close_apart(std::move(gone));
+  }
+
+  /// Closing may hang, and calls into the loop that may be calling us.
+  static void close_apart(connection_handle last) {
+    std::thread{[held = std::move(last)]() mutable { held.reset(); }}.detach();
   }
 
   // --- What libvirt calls back; `opaque` is a weak_state that it owns.

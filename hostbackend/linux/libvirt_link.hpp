@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "hostbackend/linux/libvirt_handles.hpp"
+#include "model/failure.hpp"
 #include "model/time.hpp"
 
 namespace berth::hostbackend::host_linux {
@@ -13,8 +14,9 @@ namespace berth::hostbackend::host_linux {
 /// What happens on a connection. Called on libvirt's event thread (`lifecycle`, `device_removed`,
 /// `lost`) or the link's own (`connected`); none may call into the link.
 struct link_observer {
-  /// There is a connection and its events arrive; what happened before is not known.
-  std::function<void(const connection_handle&)> connected;
+  /// There is a connection and its events arrive; what happened before is not known. A failure,
+  /// because that could not be found out, gives the connection up: another is made.
+  std::function<model::result<void>(const connection_handle&)> connected;
   std::function<void(const std::string& reason)> lost;
   /// `uuid` of the domain; virDomainEventType and its detail.
   std::function<void(const std::string& uuid, int event, int detail)> lifecycle;

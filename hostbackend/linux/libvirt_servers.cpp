@@ -371,8 +371,11 @@ private:
           what(*self, values...);
       };
     };
-    return {.connected = guarded(
-                [](state& self, const connection_handle& connection) { self.observe(connection); }),
+    return {.connected =
+                [weak = weak_from_this()](const connection_handle& connection) -> result<void> {
+              const auto self = weak.lock();
+              return self ? self->observe(connection) : result<void>{};
+            },
             .lost = guarded([](state& self, const std::string& reason) {
               self.tell(libvirt_reachable{false, reason});
             }),
@@ -392,24 +395,27 @@ private:
   }
 
   /// A new connection: what ended without an event shows in the listing.
-  void observe(const connection_handle& connection) {
+  result<void> observe(const connection_handle& connection) {
     auto survey = call_within<result<survey_of_domains>>(
         settings_.call_limit, [connection] { return survey_domains(*connection); });
-    if (survey && *survey) {
-      std::set<model::server_id> running;
-      std::vector<model::server_id> ended;
+    if (!survey)
+      return fail(errc::outcome_unknown, "libvirtd does not list its domains");
+    if (!*survey)
+      return tl::unexpected{std::move(*survey).error()};
+    std::set<model::server_id> running;
+    std::vector<model::server_id> ended;
+    for (const auto& one : (*survey)->ours)
+      if (one.running)
+        running.insert(one.server);
+    track([&](exit_tracker& tracker) {
       for (const auto& one : (*survey)->ours)
-        if (one.running)
-          running.insert(one.server);
-      track([&](exit_tracker& tracker) {
-        for (const auto& one : (*survey)->ours)
-          tracker.ours(one.server);
-        ended = tracker.observed(std::move(running));
-      });
-      for (const auto& server : ended)
-        tell(server_exited{server, "it went off while libvirtd could not be reached"});
-    }
+        tracker.ours(one.server);
+      ended = tracker.observed(std::move(running));
+    });
+    for (const auto& server : ended)
+      tell(server_exited{server, "it went off while libvirtd could not be reached"});
     tell(libvirt_reachable{true, {}});
+    return {};
   }
 
   void lifecycle(const std::string& uuid, int event, int detail) {

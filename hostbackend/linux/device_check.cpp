@@ -13,6 +13,7 @@
 #include "hostbackend/linux/device_holders.hpp"
 #include "hostbackend/linux/pci_function_files.hpp"
 #include "hostbackend/linux/scanner.hpp"
+#include "hostbackend/linux/sysfs_reader.hpp"
 
 namespace berth::hostbackend::host_linux {
 
@@ -93,9 +94,8 @@ result<function_look> look_at(const device_tools& tools, const pci_function& one
         seen.config_readable = !is_lost(header);
         seen.identity_matches =
             seen.config_readable && here.id() == one.id && config_matches(header, one);
-        seen.bars_in_place =
-            seen.config_readable &&
-            bars_in_place(header, placed_bars(read_small_file(here.path("resource"))));
+        seen.bars_in_place = seen.config_readable &&
+                             bars_in_place(header, placed_bars(read_text(here.path("resource"))));
         seen.vfio_bound = here.driver() == vfio_pci;
         seen.facts = scan_function(sysfs, one.address);
         return seen;
@@ -110,7 +110,7 @@ bool is_no_worse(const model::pcie_link& now, const model::pcie_link& before) {
 bool leaves_group_alone(const pci_function_files& member) {
   const auto driver = member.driver();
   return driver.empty() || driver == vfio_pci || driver == "pci-stub" ||
-         read_small_file(member.path("class")).starts_with("0x06");
+         read_text(member.path("class")).starts_with("0x06");
 }
 
 result<void> is_viable(const fs::path& sysfs, const std::vector<pci_function>& functions,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "hostbackend/linux/pci_function_files.hpp"
+#include "hostbackend/linux/sysfs_reader.hpp"
 
 namespace berth::hostbackend::host_linux {
 
@@ -43,7 +44,7 @@ model::result<void> look_into(const fs::path& process, int number,
                 "cannot see which files process " + std::to_string(number) +
                     " has open: the agent must run as root with CAP_SYS_PTRACE");
   for (const auto& file : held)
-    found.push_back({number, read_small_file(process / "comm"), file});
+    found.push_back({number, read_text(process / "comm"), file});
   return {};
 }
 
@@ -60,7 +61,7 @@ void add_device_names(const fs::path& function, std::set<std::string>& files) {
       it.disable_recursion_pending();
     if (it.depth() == 0 || it->path().filename() != "uevent")
       continue;
-    std::istringstream lines{read_small_file(it->path())};
+    std::istringstream lines{read_text(it->path())};
     for (std::string line; std::getline(lines, line);)
       if (line.starts_with("DEVNAME="))
         files.insert("/dev/" + line.substr(8));
@@ -72,7 +73,7 @@ void add_nvidia_file(const device_tools& tools, const model::pci_address& addres
                      std::set<std::string>& files) {
   constexpr std::string_view key = "Device Minor:";
   std::istringstream lines{
-      read_small_file(tools.procfs / "driver/nvidia/gpus" / to_string(address) / "information")};
+      read_text(tools.procfs / "driver/nvidia/gpus" / to_string(address) / "information")};
   for (std::string line; std::getline(lines, line);)
     if (line.starts_with(key)) {
       const auto number = line.find_first_of("0123456789", key.size());

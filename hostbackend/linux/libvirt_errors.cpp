@@ -79,4 +79,8 @@ model::failure from_libvirt(const libvirt_error& error, std::string_view what) {
            {"libvirt_domain", std::to_string(error.domain)}}};
 }
 
+tl::unexpected<model::failure> libvirt_failed(std::string_view what) {
+  return tl::unexpected{from_libvirt(last_libvirt_error(), what)};
+}
+
 } // namespace berth::hostbackend::host_linux

@@ -28,4 +28,7 @@ struct libvirt_error {
 /// otherwise is errc::hypervisor_failed.
 [[nodiscard]] model::failure from_libvirt(const libvirt_error& error, std::string_view what);
 
+/// The calling thread's last error as a result.
+[[nodiscard]] tl::unexpected<model::failure> libvirt_failed(std::string_view what);
+
 } // namespace berth::hostbackend::host_linux

@@ -195,7 +195,7 @@ private:
     return connection;
   }
   static tl::unexpected<model::failure> refused(const link_settings& settings) {
-    return tl::unexpected{from_libvirt(last_libvirt_error(), "connection to " + settings.uri)};
+    return libvirt_failed("connection to " + settings.uri);
   }
   static void close(virConnect* connection, const std::vector<int>& events) {
     for (const int id : events)

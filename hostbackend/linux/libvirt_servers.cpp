@@ -31,10 +31,6 @@ namespace {
 
 // --- What is done with one connection. All of this blocks and runs on threads that may hang.
 
-tl::unexpected<model::failure> libvirt_failed(const std::string& what) {
-  return tl::unexpected{from_libvirt(last_libvirt_error(), what)};
-}
-
 std::string name_of(const model::server_id& server) {
   return "server " + to_string(server);
 }

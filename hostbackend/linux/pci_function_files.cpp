@@ -1,13 +1,12 @@
 #include "hostbackend/linux/pci_function_files.hpp"
 
-#include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <fstream>
 #include <sstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "hostbackend/linux/sysfs_reader.hpp"
 
 namespace berth::hostbackend::host_linux {
 
@@ -17,29 +16,9 @@ using model::fail;
 
 namespace {
 
-std::string read_at_most(const fs::path& file, std::size_t bytes_max) {
-  std::ifstream in{file, std::ios::binary};
-  std::string text(bytes_max, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-  return text;
-}
-
-/// The last part of a link's target; empty if it is no link.
+/// A link that cannot be read names nothing.
 std::string link_name(const fs::path& path) {
-  std::error_code error;
-  const auto target = fs::read_symlink(path, error);
-  return error ? std::string{} : target.filename().string();
-}
-
-std::optional<std::uint16_t> id_in(const fs::path& file) {
-  const auto text = read_small_file(file);
-  std::uint16_t value = 0;
-  const auto* end = text.data() + text.size();
-  if (!text.starts_with("0x"))
-    return std::nullopt;
-  const auto [at, error] = std::from_chars(text.data() + 2, end, value, 16);
-  return error == std::errc{} && at == end ? std::optional{value} : std::nullopt;
+  return read_link_name(path).value_or(std::string{});
 }
 
 } // namespace
@@ -58,13 +37,6 @@ bool is_lost(std::string_view config_header) {
          config_header.find_first_not_of('\xff') == std::string_view::npos;
 }
 
-std::string read_small_file(const fs::path& file) {
-  auto text = read_at_most(file, 4096);
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
-    text.pop_back();
-  return text;
-}
-
 pci_function_files::pci_function_files(fs::path sysfs, const model::pci_address& address)
     : sysfs_{std::move(sysfs)}, address_{address} {}
 
@@ -79,8 +51,8 @@ bool pci_function_files::present() const {
 }
 
 std::optional<model::vendor_device_id> pci_function_files::id() const {
-  const auto vendor = id_in(path("vendor"));
-  const auto device = id_in(path("device"));
+  const auto vendor = read_number<std::uint16_t>(path("vendor"), 16);
+  const auto device = read_number<std::uint16_t>(path("device"), 16);
   if (!vendor || !device)
     return std::nullopt;
   return model::vendor_device_id{*vendor, *device};
@@ -91,12 +63,8 @@ std::string pci_function_files::driver() const {
 }
 
 std::optional<int> pci_function_files::iommu_group() const {
-  const auto name = link_name(path("iommu_group"));
-  int group = -1;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), group);
-  if (name.empty() || error != std::errc{} || end != name.data() + name.size() || group < 0)
-    return std::nullopt;
-  return group;
+  const auto group = parse_number<int>(link_name(path("iommu_group")), 10);
+  return group && *group >= 0 ? group : std::nullopt;
 }
 
 std::optional<model::pci_address> pci_function_files::parent() const {
@@ -109,19 +77,19 @@ std::optional<model::pci_address> pci_function_files::parent() const {
 
 std::vector<std::string> pci_function_files::reset_methods() const {
   std::vector<std::string> methods;
-  std::istringstream words{read_small_file(path("reset_method"))};
+  std::istringstream words{read_text(path("reset_method"))};
   for (std::string method; words >> method;)
     methods.push_back(method);
   return methods;
 }
 
 std::string pci_function_files::driver_override() const {
-  const auto text = read_small_file(path("driver_override"));
+  const auto text = read_text(path("driver_override"));
   return text == "(null)" ? std::string{} : text;
 }
 
 std::string pci_function_files::config_header() const {
-  return read_at_most(path("config"), 64);
+  return read_bytes(path("config"), 64).value_or(std::string{});
 }
 
 bool pci_function_files::config_is_lost() const {

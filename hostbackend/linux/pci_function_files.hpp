@@ -58,7 +58,4 @@ private:
 [[nodiscard]] std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory,
                                                             std::error_code& error);
 
-/// A sysfs or procfs file without its line end, at most 4096 bytes; empty if it cannot be read.
-[[nodiscard]] std::string read_small_file(const std::filesystem::path& file);
-
 } // namespace berth::hostbackend::host_linux

@@ -17,10 +17,6 @@ using model::result;
 
 namespace {
 
-tl::unexpected<model::failure> libvirt_failed(const std::string& what) {
-  return tl::unexpected{from_libvirt(last_libvirt_error(), what)};
-}
-
 result<pool_handle> find_pool(virConnect& connection, const std::string& name) {
   pool_handle pool{virStoragePoolLookupByName(&connection, name.c_str())};
   if (!pool)

@@ -6,6 +6,7 @@
 
 #include "hostbackend/linux/device_holders.hpp"
 #include "hostbackend/linux/pci_function_files.hpp"
+#include "hostbackend/linux/sysfs_reader.hpp"
 #include "model/text.hpp"
 
 namespace berth::hostbackend::host_linux {
@@ -261,7 +262,7 @@ std::string vfio_unit::who_holds(const std::set<std::string>& files,
     return holders.error().message;
   if (!holders->empty())
     return "it is held: " + describe(*holders);
-  const auto users = read_small_file(driver_directory(tools_, driver) / "module/refcnt");
+  const auto users = read_text(driver_directory(tools_, driver) / "module/refcnt");
   return "no process has its files open" +
          (users.empty() ? std::string{}
                         : "; the module of " + driver + " has " + users + " users") +

@@ -1,38 +1,15 @@
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <stdexcept>
 #include <string>
-#include <system_error>
 
 #include "hostbackend/linux/sysfs_reader.hpp"
+#include "tests/hostbackend/temporary_directory.hpp"
 
 namespace berth::hostbackend {
 
-/// A directory that goes with its owner.
-class temporary_directory {
-public:
-  temporary_directory() {
-    auto pattern = (std::filesystem::temp_directory_path() / "berth-sysfs-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr)
-      throw std::runtime_error{"no temporary directory"};
-    path_ = pattern;
-  }
-  ~temporary_directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  temporary_directory(const temporary_directory&) = delete;
-  temporary_directory& operator=(const temporary_directory&) = delete;
-  [[nodiscard]] std::filesystem::path operator/(const std::filesystem::path& part) const {
-    return path_ / part;
-  }
-
-private:
-  std::filesystem::path path_;
-};
+using testing::temporary_directory;
 
 /// Sysfs and procfs of a small machine, written file by file.
 class fake_tree {

@@ -24,7 +24,9 @@ public:
   temporary_directory(const temporary_directory&) = delete;
   temporary_directory& operator=(const temporary_directory&) = delete;
 
-  [[nodiscard]] std::filesystem::path operator/(const char* part) const { return path_ / part; }
+  [[nodiscard]] std::filesystem::path operator/(const std::filesystem::path& part) const {
+    return path_ / part;
+  }
 
 private:
   std::filesystem::path path_;

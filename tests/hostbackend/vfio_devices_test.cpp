@@ -617,7 +617,7 @@ TEST(DeviceCheck, WhatChangedWhileTheAgentWasDownIsNoticed) {
   here.devices.reset();
   std::ofstream{here.kernel->files(address).path("current_link_width")} << "8\n";
   const auto resource = here.kernel->files(address).path("resource");
-  const auto start = read_small_file(resource).substr(0, 18);
+  const auto start = read_text(resource).substr(0, 18);
   std::ofstream{resource} << start << " " << start.substr(0, 15) << "fff 0x000000000014220c\n";
   here.start();
   EXPECT_EQ(here.at(address).link, device.link) << "reported as at baseline";

@@ -52,6 +52,18 @@ std::string why_vanished(const model::device_info& gone, const device_snapshot& 
 
 } // namespace
 
+device_snapshot as_before(const std::set<model::pci_address>& away, const device_snapshot& known,
+                          device_snapshot found) {
+  auto& devices = found.devices;
+  std::erase_if(devices, [&away](const auto& one) { return away.contains(one.address); });
+  for (const auto& one : known.devices)
+    if (away.contains(one.address))
+      devices.push_back(one);
+  std::sort(devices.begin(), devices.end(),
+            [](const auto& a, const auto& b) { return a.address < b.address; });
+  return found;
+}
+
 std::vector<backend_event> compare_devices(const device_snapshot& before,
                                            const device_snapshot& after) {
   const auto old_ones = index_of(before.devices);

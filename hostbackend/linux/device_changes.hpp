@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <vector>
 
 #include "hostbackend/host_backend.hpp"
@@ -13,6 +14,11 @@ struct device_snapshot {
   /// Functions that the kernel still has, but whose configuration space reads all ones.
   std::vector<model::pci_address> off_bus{};
 };
+
+/// `found`, but with the devices at these addresses as they are in `known`: what a reset has off
+/// the bus on purpose is neither gone nor new.
+[[nodiscard]] device_snapshot as_before(const std::set<model::pci_address>& away,
+                                        const device_snapshot& known, device_snapshot found);
 
 /// What happened between two scans of one host: first what vanished,
 /// then what appeared, each in the order of its scan.

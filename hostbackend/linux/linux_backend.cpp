@@ -145,31 +145,12 @@ private:
       return device_snapshot{std::move(scan->info.devices), std::move(scan->off_bus)};
     };
     parts.source = std::move(changes_);
-    parts.on_event = [this](backend_event what) { changed(std::move(what)); };
+    parts.away = [this] { return devices_->rescanned(); };
+    parts.on_event = [this](backend_event what) { emit(std::move(what)); };
     parts.on_problem = [this](const model::failure& why) {
       remark_("watching the devices: " + why.message);
     };
     watch_.emplace(settings_.watch, std::move(baseline), std::move(parts));
-  }
-
-  void changed(backend_event what) {
-    const auto* gone = std::get_if<device_vanished>(&what);
-    const auto* there = std::get_if<device_appeared>(&what);
-    if ((gone != nullptr && is_rescanned(gone->device)) ||
-        (there != nullptr && is_rescanned(there->device)))
-      return; // a reset has it off the bus on purpose
-    emit(std::move(what));
-  }
-
-  [[nodiscard]] bool is_rescanned(const model::device_id& device) const {
-    std::optional<model::pci_address> address;
-    {
-      const std::scoped_lock hold{guard_};
-      for (const auto& one : inventory_)
-        if (one.id == device)
-          address = one.address;
-    }
-    return address && devices_->is_rescanned(*address);
   }
 
   void heard(const server_event& what) {

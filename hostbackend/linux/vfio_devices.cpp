@@ -197,9 +197,9 @@ result<void> vfio_devices::accept(const model::device_id& device) {
   return {};
 }
 
-bool vfio_devices::is_rescanned(const model::pci_address& function) const {
+std::set<model::pci_address> vfio_devices::rescanned() const {
   const std::scoped_lock hold{guard_};
-  return rescanned_.contains(function);
+  return rescanned_;
 }
 
 } // namespace berth::hostbackend::host_linux

@@ -52,8 +52,8 @@ public:
   /// firmware, the slot or the BAR sizes on purpose.
   [[nodiscard]] model::result<void> accept(const model::device_id& device);
 
-  /// True while reset() has this function off the bus on purpose: its absence is no news.
-  [[nodiscard]] bool is_rescanned(const model::pci_address& function) const;
+  /// The functions that reset() has off the bus on purpose now: their absence is no news.
+  [[nodiscard]] std::set<model::pci_address> rescanned() const;
 
 private:
   struct managed {

@@ -2,6 +2,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -152,10 +153,20 @@ public:
     return changed_.wait_for(hold, std::chrono::minutes{1}, [&] { return looks_ >= times; });
   }
 
+  std::set<model::pci_address> away() {
+    const std::scoped_lock hold{guard_};
+    return away_;
+  }
+  void take_away(std::set<model::pci_address> functions) {
+    const std::scoped_lock hold{guard_};
+    away_ = std::move(functions);
+  }
+
 private:
   std::mutex guard_;
   std::condition_variable changed_;
   model::result<device_snapshot> now_;
+  std::set<model::pci_address> away_;
   std::vector<std::string> said_;
   int looks_ = 0;
   bool stuck_ = false;
@@ -176,6 +187,7 @@ protected:
         limits, std::move(baseline),
         device_watch::parts{
             .look = [machine = machine] { return machine->look(); },
+            .away = [machine = machine] { return machine->away(); },
             .source = std::move(made),
             .on_event = [machine = machine](const auto& event) { machine->say(text_of(event)); },
             .on_problem = [machine = machine](const auto& why) { machine->say(why.message); }});
@@ -218,6 +230,20 @@ TEST_F(DeviceWatch, WithoutHintsThePeriodFindsIt) {
   ASSERT_TRUE(machine->looked(3));
   machine->set(device_snapshot{{}});
   EXPECT_THAT(machine->said(1), ElementsAre("vanished " + to_string(a.id)));
+}
+
+TEST_F(DeviceWatch, WhatAResetHasOffTheBusIsNoNewsUnlessItStaysAway) {
+  machine->set(device_snapshot{{a, b}});
+  start({{a, b}});
+  ASSERT_TRUE(machine->looked(1));
+  machine->take_away({a.address});
+  machine->set(device_snapshot{{}});
+  source->hint(true);
+  EXPECT_THAT(machine->said(1), ElementsAre("vanished " + to_string(b.id)));
+  machine->take_away({});
+  source->hint(true);
+  EXPECT_THAT(machine->said(2),
+              ElementsAre("vanished " + to_string(b.id), "vanished " + to_string(a.id)));
 }
 
 TEST_F(DeviceWatch, LostHintsAreSaidAndLookedAfter) {

@@ -427,7 +427,7 @@ TEST(DeviceReset, RescanFindsTheFunctionsAgainAndBindsThem) {
   EXPECT_EQ(here.driver(gtx), "vfio-pci");
   EXPECT_EQ(here.driver(gtx_sound), "vfio-pci");
   EXPECT_TRUE(here.devices->verify(device.id)->complete());
-  EXPECT_FALSE(here.devices->is_rescanned(device.address));
+  EXPECT_THAT(here.devices->rescanned(), IsEmpty());
   ASSERT_TRUE(here.devices->unbind(device.id).has_value());
   EXPECT_EQ(here.driver(gtx), "nouveau");
 }

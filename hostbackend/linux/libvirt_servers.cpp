@@ -25,7 +25,6 @@ using model::fail;
 using model::result;
 using model::host_operations::listed_server;
 using model::host_operations::server_exited;
-using model::host_operations::server_listing;
 
 namespace {
 
@@ -231,14 +230,8 @@ result<void> plug_out(virConnect& connection, const model::server_id& server,
   return {};
 }
 
-/// All domains, ours and others'.
-struct survey_of_domains {
-  server_listing ours;
-  std::vector<std::string> foreign;
-};
-
 /// Domains that vanish while they are looked at are left out.
-result<void> look_at(virDomain& domain, survey_of_domains& survey) {
+result<void> look_at(virDomain& domain, domain_listing& survey) {
   const auto vanished = [](const model::failure& why) {
     return why.details.contains("libvirt_code") &&
            why.details.at("libvirt_code") == std::to_string(VIR_ERR_NO_DOMAIN);
@@ -264,7 +257,7 @@ result<void> look_at(virDomain& domain, survey_of_domains& survey) {
   return {};
 }
 
-result<survey_of_domains> survey_domains(virConnect& connection) {
+result<domain_listing> survey_domains(virConnect& connection) {
   virDomainPtr* listed = nullptr;
   const int count = virConnectListAllDomains(&connection, &listed, 0);
   if (count < 0)
@@ -273,7 +266,7 @@ result<survey_of_domains> survey_domains(virConnect& connection) {
   std::vector<domain_handle> domains;
   for (int i = 0; i < count; ++i)
     domains.emplace_back(listed[i]);
-  survey_of_domains survey;
+  domain_listing survey;
   for (const auto& domain : domains)
     if (auto looked = look_at(*domain, survey); !looked)
       return tl::unexpected{std::move(looked).error()};
@@ -392,7 +385,7 @@ private:
 
   /// A new connection: what ended without an event shows in the listing.
   result<void> observe(const connection_handle& connection) {
-    auto survey = call_within<result<survey_of_domains>>(
+    auto survey = call_within<result<domain_listing>>(
         settings_.call_limit, [connection] { return survey_domains(*connection); });
     if (!survey)
       return fail(errc::outcome_unknown, "libvirtd does not list its domains");
@@ -523,24 +516,15 @@ result<void> libvirt_servers::undefine(const model::server_id& server) {
   return undefined;
 }
 
-result<server_listing> libvirt_servers::list() const {
-  auto survey = state_->within<survey_of_domains>(state_->settings().call_limit, "list of servers",
-                                                  survey_domains);
-  if (!survey)
-    return tl::unexpected{std::move(survey).error()};
-  state_->track([&](exit_tracker& tracker) {
-    for (const auto& one : survey->ours)
-      tracker.ours(one.server);
-  });
-  return std::move(survey->ours);
-}
-
-result<std::vector<std::string>> libvirt_servers::foreign_domains() const {
-  auto survey = state_->within<survey_of_domains>(state_->settings().call_limit, "list of domains",
-                                                  survey_domains);
-  if (!survey)
-    return tl::unexpected{std::move(survey).error()};
-  return std::move(survey->foreign);
+result<domain_listing> libvirt_servers::list() const {
+  auto all = state_->within<domain_listing>(state_->settings().call_limit, "list of servers",
+                                            survey_domains);
+  if (all)
+    state_->track([&](exit_tracker& tracker) {
+      for (const auto& one : all->ours)
+        tracker.ours(one.server);
+    });
+  return all;
 }
 
 } // namespace berth::hostbackend::host_linux

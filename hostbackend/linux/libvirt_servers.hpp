@@ -49,6 +49,14 @@ struct libvirt_reachable {
 using server_event = std::variant<model::host_operations::server_exited, server_paused, device_left,
                                   libvirt_reachable>;
 
+struct domain_listing {
+  /// Ascending by id, with the devices that they really hold; a paused server runs.
+  model::host_operations::server_listing ours;
+  std::vector<std::string> foreign; ///< names of domains that are not ours, ascending
+
+  friend bool operator==(const domain_listing&, const domain_listing&) = default;
+};
+
 /// Servers as domains of libvirt. Operations block up to their limit, are idempotent, and may be
 /// called on any thread; one server at a time is the caller's business. A domain without our
 /// metadata is never touched.
@@ -87,10 +95,7 @@ public:
                                            const model::device_id& device);
   /// Removes the domain and the server's disks. A running server is refused.
   [[nodiscard]] model::result<void> undefine(const model::server_id& server);
-  /// Our servers, ascending by id, with the devices that they really hold; a paused one runs.
-  [[nodiscard]] model::result<model::host_operations::server_listing> list() const;
-  /// Names of the domains that are not ours, ascending.
-  [[nodiscard]] model::result<std::vector<std::string>> foreign_domains() const;
+  [[nodiscard]] model::result<domain_listing> list() const;
 
 private:
   class state;

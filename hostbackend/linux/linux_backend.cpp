@@ -50,10 +50,6 @@ outcome done_or(model::result<void> result) {
   return result ? outcome{std::monostate{}}
                 : outcome{tl::unexpected<model::failure>{std::move(result.error())}};
 }
-template <class Value> outcome value_or(model::result<Value> result) {
-  return result ? outcome{std::move(*result)}
-                : outcome{tl::unexpected<model::failure>{std::move(result.error())}};
-}
 
 } // namespace
 
@@ -109,7 +105,12 @@ private:
   outcome carry_out(const reset_device& what) {
     return done_or(devices_->reset(what.device, what.method));
   }
-  outcome carry_out(const verify_device& what) { return value_or(devices_->verify(what.device)); }
+  outcome carry_out(const verify_device& what) {
+    auto evidence = devices_->verify(what.device);
+    if (!evidence)
+      return tl::unexpected<model::failure>{std::move(evidence.error())};
+    return std::move(*evidence);
+  }
   outcome carry_out(const define_server& what) {
     std::vector<model::device_info> known;
     {
@@ -124,13 +125,14 @@ private:
   }
   outcome carry_out(const undefine_server& what) { return done_or(servers_.undefine(what.server)); }
   outcome carry_out(const list_servers&) {
-    if (const auto foreign = servers_.foreign_domains()) {
-      std::vector<std::string> lines;
-      for (const auto& name : *foreign)
-        lines.push_back("domain " + name + " is not berth's: it is left alone");
-      tell(std::move(lines), told_domains_);
-    }
-    return value_or(servers_.list());
+    auto all = servers_.list();
+    if (!all)
+      return tl::unexpected<model::failure>{std::move(all.error())};
+    std::vector<std::string> lines;
+    for (const auto& name : all->foreign)
+      lines.push_back("domain " + name + " is not berth's: it is left alone");
+    tell(std::move(lines), told_domains_);
+    return std::move(all->ours);
   }
 
   /// The watch begins with what was reported first; what changes after that, it says.

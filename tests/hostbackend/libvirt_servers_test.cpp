@@ -109,7 +109,7 @@ protected:
   }
   [[nodiscard]] bool runs(const model::desired_server& one) const {
     const auto all = servers_->list();
-    return all && std::any_of(all->begin(), all->end(), [&](const auto& listed) {
+    return all && std::any_of(all->ours.begin(), all->ours.end(), [&](const auto& listed) {
              return listed.server == one.id && listed.running;
            });
   }
@@ -158,7 +158,7 @@ TEST_F(LibvirtServers, LiveFromDefineToUndefine) {
   EXPECT_THAT(files_in("serial"), ElementsAre(to_string(one.id) + ".log"));
   for (int i = 0; i < 2; ++i)
     ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
-  EXPECT_THAT(*servers_->list(), IsEmpty());
+  EXPECT_THAT(servers_->list()->ours, IsEmpty());
   EXPECT_THAT(files_in("disks"), IsEmpty());
   EXPECT_EQ(message_of(servers_->stop(one.id, true)), "") << "it is off already";
   EXPECT_THAT(events<server_exited>(), IsEmpty()) << "nothing happened that nobody asked for";
@@ -260,8 +260,8 @@ TEST_F(LibvirtServers, OtherDomainsAreReportedAndLeftAlone) {
   replace_first("<uuid>" + to_string(ours.id), "<uuid>" + to_string(server(3).id));
   define(copy);
 
-  EXPECT_THAT(servers_->foreign_domains().value(), ElementsAre("copy", "theirs"));
-  EXPECT_EQ(servers_->list()->size(), 1U);
+  EXPECT_THAT(servers_->list()->foreign, ElementsAre("copy", "theirs"));
+  EXPECT_EQ(servers_->list()->ours.size(), 1U);
   EXPECT_EQ(code_of(servers_->define(theirs, {})), "wrong_state");
   EXPECT_EQ(code_of(servers_->start(theirs.id)), "wrong_state");
   EXPECT_EQ(code_of(servers_->stop(theirs.id, true)), "wrong_state");
@@ -294,8 +294,8 @@ TEST_F(LibvirtServers, AreDefinedWithTheDevicesOfEveryMachine) {
     }
     EXPECT_EQ(message_of(servers_->define(one, devices)), "") << name;
     const auto listed = servers_->list();
-    ASSERT_TRUE(listed.has_value() && listed->size() == 1) << name;
-    EXPECT_EQ(listed->at(0).devices.size(), one.attachments.size()) << name;
+    ASSERT_TRUE(listed.has_value() && listed->ours.size() == 1) << name;
+    EXPECT_EQ(listed->ours.at(0).devices.size(), one.attachments.size()) << name;
   }
 }
 
@@ -335,7 +335,7 @@ TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {
   EXPECT_EQ(code_of(with_image("other.vmdk", 16)), "invalid_argument");
   EXPECT_EQ(code_of(with_image("small.qcow2", 4)), "invalid_argument") << "smaller than the image";
   EXPECT_THAT(files_in("disks"), IsEmpty());
-  EXPECT_THAT(*servers_->list(), IsEmpty()) << "nothing is left of what failed";
+  EXPECT_THAT(servers_->list()->ours, IsEmpty()) << "nothing is left of what failed";
   EXPECT_EQ(message_of(with_image("small.qcow2", 16)), "");
   EXPECT_EQ(message_of(servers_->start(server().id)), "");
   EXPECT_TRUE(runs(server()));

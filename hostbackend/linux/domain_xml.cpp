@@ -19,7 +19,6 @@ using model::result;
 namespace {
 
 constexpr int functions_per_slot = 8;
-constexpr int spare_ports_max = 16;
 constexpr int buses = 256;
 constexpr std::uint32_t vga_class = 0x0300;      // base class and subclass
 constexpr std::string_view alias_prefix = "ua-"; // libvirt keeps this prefix for users
@@ -286,8 +285,6 @@ private:
       disk(i);
     for (std::size_t i = 0; i < spec_.networks.size(); ++i)
       network(i);
-    for (int i = 0; i < settings_.spare_root_ports; ++i)
-      root_port();
     serial_console();
     display();
     xml_.empty("memballoon", {{"model", "none"}}); // pages given to a device cannot be taken back
@@ -502,14 +499,6 @@ result<void> check_hugepages(const domain_settings& settings, const model::serve
                                           std::to_string(settings.hugepage_kib) + " KiB");
 }
 
-result<void> check_settings(const domain_settings& settings) {
-  if (settings.spare_root_ports >= 0 && settings.spare_root_ports <= spare_ports_max)
-    return {};
-  return fail(errc::invalid_argument, "spare_root_ports is " +
-                                          std::to_string(settings.spare_root_ports) +
-                                          ": must be 0 to " + std::to_string(spare_ports_max));
-}
-
 } // namespace
 
 std::string volume_prefix(const model::server_id& server) {
@@ -526,9 +515,8 @@ std::string domain_name(const model::server_id& server) {
 
 result<std::string> domain_xml(const domain_settings& settings, const model::desired_server& server,
                                const std::vector<model::device_info>& devices) {
-  for (const auto& checked :
-       {check_settings(settings), validate(*server.spec), check_networks(settings, *server.spec),
-        check_hugepages(settings, *server.spec)})
+  for (const auto& checked : {validate(*server.spec), check_networks(settings, *server.spec),
+                              check_hugepages(settings, *server.spec)})
     if (!checked)
       return tl::unexpected{checked.error()};
   if (!server.spec->qemu_arguments.empty() && !settings.allow_qemu_arguments)
@@ -555,20 +543,8 @@ std::string device_alias(const model::device_id& device) {
   return std::string{alias_prefix} + to_string(device);
 }
 
-result<std::string> hot_plug_xml(const model::attachment& attachment,
-                                 const model::device_info& device, unsigned bus) {
-  if (!device.companions.empty())
-    return fail(errc::wrong_state, "device " + to_string(device.address) +
-                                       " has companions and cannot be plugged in or out of a "
-                                       "running server: stop it first");
-  if (attachment.type == model::dev_type::gpu_vga)
-    return fail(errc::wrong_state, "device " + to_string(device.address) +
-                                       " is to be the server's display, which a running server "
-                                       "cannot change: stop it first");
-  xml_writer xml;
-  write_function(xml, device.address,
-                 {.alias = device_alias(device.id), .bus = std::to_string(bus)});
-  return std::move(xml).take();
+bool holds_device(std::string_view domain_xml, const model::device_id& device) {
+  return domain_xml.find("<alias name='" + device_alias(device) + "'/>") != std::string_view::npos;
 }
 
 std::optional<model::device_id> device_of_alias(std::string_view alias) {

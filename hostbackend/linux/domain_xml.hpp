@@ -36,7 +36,6 @@ struct domain_settings {
   std::string uefi_code = "/usr/share/OVMF/OVMF_CODE_4M.fd";
   std::string uefi_variables = "/usr/share/OVMF/OVMF_VARS_4M.fd"; ///< copied for each server
   std::string serial_log_directory; ///< empty = the console is not logged
-  int spare_root_ports = 0;         ///< for hot-plug; 0..16
   /// Whether server_spec::qemu_arguments are obeyed; a server that has some is refused otherwise.
   bool allow_qemu_arguments = false;
   std::vector<numa_node> numa; ///< the host's memory nodes; empty = nothing is pinned
@@ -60,11 +59,8 @@ struct domain_settings {
 
 /// The alias of the device's own function in a domain, `ua-<device>`.
 [[nodiscard]] std::string device_alias(const model::device_id& device);
-/// What plugs the device into a running domain's free root port. wrong_state for what needs a
-/// stopped server: the display, and a device with companions (libvirt 9.0 unplugs no slot with
-/// several functions).
-[[nodiscard]] model::result<std::string>
-hot_plug_xml(const model::attachment& attachment, const model::device_info& device, unsigned bus);
+/// True if a running domain's XML, as libvirt gives it, has the device's own function.
+[[nodiscard]] bool holds_device(std::string_view domain_xml, const model::device_id& device);
 /// The device whose function carries this alias in a domain (libvirt's device-removed event);
 /// nullopt = none of ours, or only a companion.
 [[nodiscard]] std::optional<model::device_id> device_of_alias(std::string_view alias);

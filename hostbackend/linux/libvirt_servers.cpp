@@ -12,7 +12,6 @@
 #include "hostbackend/linux/call_within.hpp"
 #include "hostbackend/linux/domain_metadata.hpp"
 #include "hostbackend/linux/exit_tracker.hpp"
-#include "hostbackend/linux/hot_plug.hpp"
 #include "hostbackend/linux/libvirt_errors.hpp"
 #include "hostbackend/linux/libvirt_handles.hpp"
 #include "hostbackend/linux/libvirt_link.hpp"
@@ -158,76 +157,6 @@ result<std::string> xml_of(virDomain& domain) {
   if (!xml)
     return libvirt_failed(std::string{"description of domain "} + virDomainGetName(&domain));
   return std::string{xml.get()};
-}
-
-/// A running server's domain, what it says of itself, and its XML.
-struct live_domain {
-  domain_handle handle;
-  domain_note note;
-  std::string xml;
-};
-
-result<live_domain> find_running(virConnect& connection, const model::server_id& server) {
-  auto domain = find_domain(connection, server);
-  if (!domain)
-    return tl::unexpected{std::move(domain).error()};
-  if (!domain->active)
-    return fail(errc::wrong_state, name_of(server) + " is off: define it anew instead");
-  auto note = note_of(*domain->handle);
-  auto xml = xml_of(*domain->handle);
-  if (!note || !xml)
-    return tl::unexpected{note ? xml.error() : note.error()};
-  return live_domain{std::move(domain->handle), note->value_or(domain_note{}), std::move(*xml)};
-}
-
-constexpr unsigned now_and_later = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG;
-
-/// The note comes first: a device is never in a domain that does not say so.
-result<void> add_to_note(live_domain& domain, const noted_device& device) {
-  std::erase_if(domain.note.devices, [&](const noted_device& one) {
-    return one.attachment.device == device.attachment.device;
-  });
-  domain.note.devices.push_back(device);
-  const auto text = bare_note(domain.note);
-  if (virDomainSetMetadata(domain.handle.get(), VIR_DOMAIN_METADATA_ELEMENT, text.c_str(),
-                           metadata_prefix, metadata_namespace, now_and_later) < 0)
-    return libvirt_failed("metadata of " + name_of(domain.note.server));
-  return {};
-}
-
-result<void> plug_in(virConnect& connection, const model::server_id& server,
-                     const model::attachment& attachment, const model::device_info& device) {
-  auto domain = find_running(connection, server);
-  if (!domain)
-    return tl::unexpected{std::move(domain).error()};
-  if (holds_device(domain->xml, device.id))
-    return {};
-  const auto port = free_root_port(domain->xml);
-  if (!port)
-    return fail(errc::wrong_state, name_of(server) +
-                                       " has no free root port: stop it first, or raise "
-                                       "spare_root_ports for servers to come");
-  const auto xml = hot_plug_xml(attachment, device, *port);
-  if (!xml)
-    return tl::unexpected{xml.error()};
-  if (auto noted = add_to_note(*domain, {attachment, device.address}); !noted)
-    return noted;
-  if (virDomainAttachDeviceFlags(domain->handle.get(), xml->c_str(), now_and_later) < 0)
-    return libvirt_failed("attachment of " + to_string(device.address) + " to " + name_of(server));
-  return {};
-}
-
-result<void> plug_out(virConnect& connection, const model::server_id& server,
-                      const model::device_id& device) {
-  const auto domain = find_running(connection, server);
-  if (!domain)
-    return tl::unexpected{domain.error()};
-  if (!holds_device(domain->xml, device))
-    return {};
-  if (virDomainDetachDeviceAlias(domain->handle.get(), device_alias(device).c_str(),
-                                 now_and_later) < 0)
-    return libvirt_failed("detachment of device " + to_string(device) + " from " + name_of(server));
-  return {};
 }
 
 /// Domains that vanish while they are looked at are left out.
@@ -488,21 +417,6 @@ result<void> libvirt_servers::stop(const model::server_id& server, bool force) {
   if (force && !stopped && stopped.error().code != errc::outcome_unknown)
     state_->track([&](exit_tracker& tracker) { tracker.not_stopping(server); });
   return stopped;
-}
-
-result<void> libvirt_servers::attach(const model::server_id& server,
-                                     const model::attachment& attachment,
-                                     const model::device_info& device) {
-  return state_->within<void>(
-      state_->settings().call_limit, "attachment to " + name_of(server),
-      [=](virConnect& connection) { return plug_in(connection, server, attachment, device); });
-}
-
-result<void> libvirt_servers::detach(const model::server_id& server,
-                                     const model::device_id& device) {
-  return state_->within<void>(
-      state_->settings().call_limit, "detachment from " + name_of(server),
-      [=](virConnect& connection) { return plug_out(connection, server, device); });
 }
 
 result<void> libvirt_servers::undefine(const model::server_id& server) {

@@ -83,16 +83,6 @@ public:
   [[nodiscard]] model::result<void> start(const model::server_id& server);
   /// As model::host_operations::stop_server says.
   [[nodiscard]] model::result<void> stop(const model::server_id& server, bool force);
-  /// Plugs the device into a running server, which keeps it over its next starts. Needs a free root
-  /// port (domain_settings::spare_root_ports); wrong_state when there is none, when the server is
-  /// off, or as hot_plug_xml() says.
-  [[nodiscard]] model::result<void> attach(const model::server_id& server,
-                                           const model::attachment& attachment,
-                                           const model::device_info& device);
-  /// Asks the guest to let go of the device and succeeds once it was asked, or if the server does
-  /// not have it; device_left comes when it did. A guest may ignore it: list() tells.
-  [[nodiscard]] model::result<void> detach(const model::server_id& server,
-                                           const model::device_id& device);
   /// Removes the domain and the server's disks. A running server is refused.
   [[nodiscard]] model::result<void> undefine(const model::server_id& server);
   [[nodiscard]] model::result<domain_listing> list() const;

@@ -48,7 +48,6 @@ vfio_devices::update(std::vector<model::device_info> found) {
   for (auto& one : found) {
     const auto known = devices_.find(one.id);
     auto device = known != devices_.end() ? known->second : std::make_shared<managed>();
-    device->scanned = baseline_of(one);
     one = as_reported(std::move(one));
     device->info = one;
     next.emplace(one.id, std::move(device));
@@ -176,25 +175,6 @@ result<device_evidence> vfio_devices::verify(const model::device_id& device) {
   }
   what.baseline = memory_->baseline(what.device.address).value_or(baseline_of(what.device));
   return check_device(tools_, what);
-}
-
-result<void> vfio_devices::accept(const model::device_id& device) {
-  const auto found = find(device);
-  if (!found)
-    return tl::unexpected<model::failure>{found.error()};
-  model::pci_address address;
-  device_baseline now;
-  {
-    const std::scoped_lock hold{guard_};
-    address = (*found)->info.address;
-    now = (*found)->scanned;
-  }
-  if (auto kept = memory_->keep_baselines({{address, now}}); !kept)
-    return kept;
-  const std::scoped_lock hold{guard_};
-  (*found)->info.link = now.link;
-  (*found)->info.bar_sizes = now.bar_sizes;
-  return {};
 }
 
 std::set<model::pci_address> vfio_devices::rescanned() const {

@@ -48,10 +48,6 @@ public:
                                           const std::string& method);
   [[nodiscard]] model::result<model::host_operations::device_evidence>
   verify(const model::device_id& device);
-  /// What the scanner last found becomes the device's baseline: for an operator who changed the
-  /// firmware, the slot or the BAR sizes on purpose.
-  [[nodiscard]] model::result<void> accept(const model::device_id& device);
-
   /// The functions that reset() has off the bus on purpose now: their absence is no news.
   [[nodiscard]] std::set<model::pci_address> rescanned() const;
 
@@ -60,7 +56,6 @@ private:
     std::mutex operation; ///< held during one
     // Guarded by vfio_devices::guard_.
     model::device_info info;  ///< as update() gave it back
-    device_baseline scanned;  ///< as the scanner found it
     std::string last_reset{}; ///< the method that was done last since it was bound
   };
   using managed_ptr = std::shared_ptr<managed>;

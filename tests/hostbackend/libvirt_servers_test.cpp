@@ -278,7 +278,6 @@ TEST_F(LibvirtServers, AreDefinedWithTheDevicesOfEveryMachine) {
     auto how = settings();
     for (int i = 0; i < kind->numa_nodes; ++i)
       how.domains.numa.push_back({i, std::to_string(i), 64, 65536});
-    how.domains.spare_root_ports = 4;
     servers_.reset();
     connect(how);
     auto one = server();

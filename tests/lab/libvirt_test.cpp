@@ -89,7 +89,6 @@ protected:
     settings.domains.allow_qemu_arguments = true;
     fs::create_directories("/var/log/berth-lab");
     settings.domains.serial_log_directory = "/var/log/berth-lab";
-    settings.domains.spare_root_ports = 1;
     settings.reconnect_interval = std::chrono::milliseconds{100};
     servers_ = std::make_unique<libvirt_servers>(settings, [this](server_event event) {
       const std::scoped_lock hold{guard_};
@@ -193,31 +192,6 @@ TEST_F(LabServers, AnAbsentDeviceIsLost) {
   const auto started = servers_->start(one.id);
   ASSERT_FALSE(started.has_value());
   EXPECT_EQ(started.error().code, errc::device_lost) << started.error().message;
-}
-
-TEST_F(LabServers, PlugDevicesInAndOut) {
-  const auto device = gpu(2);
-  const model::attachment attachment{.device = device.id, .epoch = 2};
-  bind(device);
-  const auto one = server_with({});
-  ASSERT_EQ(define(one), "");
-  EXPECT_EQ(servers_->attach(one.id, attachment, device).error().code, errc::wrong_state)
-      << "it is off";
-  ASSERT_EQ(start(one), "");
-  EXPECT_FALSE(servers_->attach(one.id, attachment, gpu(0)).has_value()) << "it has companions";
-  for (int i = 0; i < 2; ++i) {
-    const auto attached = servers_->attach(one.id, attachment, device);
-    ASSERT_TRUE(attached.has_value()) << attached.error().message;
-  }
-  EXPECT_THAT(servers_->list()->ours.at(0).devices, ElementsAre(device.id));
-  const auto log = fs::path{"/var/log/berth-lab"} / (to_string(one.id) + ".log");
-  ASSERT_TRUE(lab::eventually([&] { return says(log, "GUEST ready"); })) << "a guest that listens";
-  const auto detached = servers_->detach(one.id, device.id);
-  ASSERT_TRUE(detached.has_value()) << detached.error().message;
-  ASSERT_TRUE(lab::eventually([this] { return !events<device_left>().empty(); }));
-  EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
-  EXPECT_THAT(servers_->list()->ours.at(0).devices, IsEmpty());
-  EXPECT_TRUE(servers_->detach(one.id, device.id).has_value()) << "it is gone already";
 }
 
 TEST_F(LabServers, ADeviceThatIsPulledLeavesItsServer) {

@@ -288,8 +288,6 @@ TEST_F(LabVfio, ALinkThatLostLanesIsNoticed) {
   ASSERT_TRUE(seen.has_value());
   EXPECT_FALSE(seen->link_matches);
   EXPECT_EQ(named("gpu1").link, (model::pcie_link{5, 16})) << "reported as at baseline";
-  ASSERT_TRUE(devices_->accept(device.id).has_value());
-  expect_clean(device);
 }
 
 } // namespace

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -50,12 +49,6 @@ void bind(const model::device_info& device) {
       write(folder / "driver/unbind", name);
     write(fs::path{sysfs} / "drivers_probe", name);
   }
-}
-
-bool says(const fs::path& log, const std::string& text) {
-  std::ifstream file{log};
-  const std::string all{std::istreambuf_iterator<char>{file}, {}};
-  return all.find(text) != std::string::npos;
 }
 
 class LabServers : public ::testing::Test {

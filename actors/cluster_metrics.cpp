@@ -32,6 +32,28 @@ bool is_refused(const model::server_record& server) {
   return server.status == model::server_status::sched_fail;
 }
 
+/// The value of the label `kind` for what contradicts the record; empty: anything else.
+std::string_view drift_kind(control::note_kind kind) {
+  switch (kind) {
+  case control::note_kind::stale_device_report:
+  case control::note_kind::drift_unknown_server:
+  case control::note_kind::drift_missing_server:
+  case control::note_kind::drift_unknown_device:
+  case control::note_kind::drift_device_in_use:
+  case control::note_kind::drift_device_free:
+  case control::note_kind::drift_epoch_ahead:
+  case control::note_kind::drift_unknown_domain: {
+    constexpr std::string_view prefix = "drift_";
+    auto name = to_string(kind);
+    if (name.starts_with(prefix))
+      name.remove_prefix(prefix.size());
+    return name;
+  }
+  default:
+    return {};
+  }
+}
+
 } // namespace
 
 using metrics::metric;
@@ -56,6 +78,8 @@ void cluster_metrics::noted(const control::note& what) {
     conflicts_.increment();
   if (what.kind == control::note_kind::plan_lost)
     failures_busy_.increment();
+  if (const auto kind = drift_kind(what.kind); !kind.empty())
+    live_.get_counter(metric::drift_events_total, {kind}).increment();
   if (log_)
     log_(what);
 }
@@ -100,7 +124,8 @@ void cluster_metrics::looked(model::timestamp now, const control::cluster& core)
     auto record = host.record;
     if (const auto seen = core.last_seen(record.id))
       record.last_seen = *seen;
-    builder.add_host(record, core.inventory_at(record.id));
+    builder.add_host(record, core.inventory_at(record.id),
+                     static_cast<std::int64_t>(core.unknown_domains_at(record.id)));
     return true;
   });
   state.devices().walk(true, [&](const model::device_record& device) {

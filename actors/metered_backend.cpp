@@ -18,12 +18,14 @@ namespace operations = model::host_operations;
 std::string_view device_operation(const operations::operation& what) {
   if (std::holds_alternative<operations::bind_device>(what))
     return "bind";
-  if (std::holds_alternative<operations::unbind_device>(what))
-    return "unbind";
   if (std::holds_alternative<operations::reset_device>(what))
     return "reset";
   if (std::holds_alternative<operations::verify_device>(what))
     return "verify";
+  if (std::holds_alternative<operations::plug_device>(what))
+    return "plug";
+  if (std::holds_alternative<operations::unplug_device>(what))
+    return "unplug";
   return {};
 }
 

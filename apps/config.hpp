@@ -77,6 +77,7 @@ struct host_config {
   std::string servers_image_pool = "berth-images";
   std::string servers_networks; ///< parse_networks()
   std::int64_t servers_hugepage_kib = 0;
+  std::int64_t servers_spare_root_ports = 4;
   std::string servers_console_logs;
   bool servers_qemu_arguments = false;
 

@@ -132,7 +132,8 @@ std::vector<config_key<host_config>> make_host_keys() {
       {"use_boot_vga", &c::use_boot_vga, boolean(),
        "Offer the GPU that shows the machine's own console, too"},
       {"hot_plug", &c::hot_plug, boolean(),
-       "Allow attach and detach while a server runs; on simulated machines only"},
+       "Allow attach and detach while a server runs: devices of one function that are not its "
+       "display"},
       {"devices.offer", &c::devices_offer, text(),
        "Devices to offer besides GPUs, by VENDOR:DEVICE id or by class, between commas, such as "
        "15b3:1021, 0108. A virtual function (SR-IOV) is offered only if its id stands here"},
@@ -156,6 +157,9 @@ std::vector<config_key<host_config>> make_host_keys() {
       {"servers.hugepage_kib", &c::servers_hugepage_kib, count(0, 16'777'216),
        "The size of the huge pages that servers' memory is made of, such as 1048576; 0: ordinary "
        "pages"},
+      {"servers.spare_root_ports", &c::servers_spare_root_ports, count(0, 16),
+       "Root ports that each server has for devices that come while it runs, where hot_plug is "
+       "set"},
       {"servers.console_logs", &c::servers_console_logs, path(),
        "A directory for the logs of servers' serial consoles. Unset: none are kept"},
       {"servers.qemu_arguments", &c::servers_qemu_arguments, boolean(),

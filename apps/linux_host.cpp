@@ -21,6 +21,7 @@ host_linux::scan_options scan_of(const host_config& config, offered_devices offe
   scan.host = hostbackend::derive_host_id(config.name);
   scan.host_name = config.name;
   scan.agent_version = std::string{version()};
+  scan.hot_plug = config.hot_plug;
   scan.offers = {config.disable_gpu, config.use_boot_vga, std::move(offers.ids),
                  std::move(offers.classes)};
   return scan;
@@ -54,6 +55,8 @@ host_linux::libvirt_settings servers_of(const host_config& config,
                                             std::move(network.target)});
   domains.hugepage_kib = config.servers_hugepage_kib;
   domains.serial_log_directory = config.servers_console_logs;
+  domains.spare_root_ports =
+      config.hot_plug ? static_cast<int>(config.servers_spare_root_ports) : 0;
   domains.allow_qemu_arguments = config.servers_qemu_arguments;
   domains.numa = host_linux::read_numa_nodes({});
   return servers;
@@ -63,10 +66,6 @@ host_linux::libvirt_settings servers_of(const host_config& config,
 
 model::result<std::shared_ptr<hostbackend::host_backend>>
 make_linux_host(const host_config& config) {
-  if (config.hot_plug)
-    return model::fail(model::errc::invalid_argument,
-                       "hot_plug: this version plugs devices into running servers on simulated "
-                       "machines only; set it to false");
   auto offers = parse_offers(config.devices_offer);
   if (!offers)
     return tl::unexpected{std::move(offers.error())};

@@ -45,6 +45,7 @@ model::result<std::vector<agent_machine>> make_simulated_hosts(const host_config
     return tl::unexpected{std::move(machines.error())};
   auto settings = std::make_shared<simulated::simulated_settings>();
   settings->agent_version = std::string{version()};
+  settings->hot_plug = config.hot_plug;
   settings->time_scale = config.simulated_time_scale;
   if (!config.simulated_faults.empty()) {
     auto faults = simulated::load_fault_plan(config.simulated_faults);

@@ -167,17 +167,23 @@ std::vector<command_spec> server_commands() {
       {"server-restart", group, "Power servers off and on", wait_options(), {names()}, restart},
       {"server-attach-isolated-device",
        group,
-       "Give a device to a stopped server",
+       "Give a device to a server",
        {a_choice("type", {"GPU-HPC", "GPU-VGA", "PCI"}, "attach it as this type")},
        server_and_device(),
        attach,
-       "The device must be on the server's host and free; it is there at the next start.\n"},
+       "The device must be on the server's host and free; it is there at the next start. A server\n"
+       "that runs must be stopped first, unless its host has hot_plug set: then it gets the "
+       "device\n"
+       "at once.\n"},
       {"server-detach-isolated-device",
        group,
-       "Take a device from a stopped server",
+       "Take a device from a server",
        {},
        server_and_device(),
-       detach},
+       detach,
+       "A server that runs must be stopped first, unless its host has hot_plug set: then its "
+       "guest\n"
+       "is asked to let go of the device.\n"},
   };
 }
 

@@ -26,6 +26,10 @@ std::string_view to_string(note_kind kind) {
     return "drift_device_free";
   case note_kind::drift_epoch_ahead:
     return "drift_epoch_ahead";
+  case note_kind::drift_unknown_domain:
+    return "drift_unknown_domain";
+  case note_kind::plug_taken_back:
+    return "plug_taken_back";
   case note_kind::device_lost:
     return "device_lost";
   case note_kind::host_online:
@@ -294,6 +298,13 @@ bool cluster::ready() const {
 std::optional<model::timestamp> cluster::last_seen(model::host_id host) const {
   const auto seen = machine_->presences.find(host);
   return seen == machine_->presences.end() ? std::nullopt : std::optional{seen->second.last_heard};
+}
+
+std::size_t cluster::unknown_domains_at(model::host_id host) const {
+  const auto seen = machine_->presences.find(host);
+  return seen == machine_->presences.end()
+             ? 0
+             : seen->second.unknown_domains.size() + seen->second.unknown_servers.size();
 }
 
 std::optional<model::timestamp> cluster::inventory_at(model::host_id host) const {

@@ -98,6 +98,8 @@ public:
   [[nodiscard]] std::optional<model::timestamp> last_seen(model::host_id host) const;
   /// When the host's latest inventory was taken in; nullopt = not in this leadership.
   [[nodiscard]] std::optional<model::timestamp> inventory_at(model::host_id host) const;
+  /// Virtual machines on the host that the cluster does not know, as the host last reported.
+  [[nodiscard]] std::size_t unknown_domains_at(model::host_id host) const;
   /// Server requests that wait for a plan.
   [[nodiscard]] std::size_t creations_in_flight() const;
   /// When the oldest of them came; nullopt = none.

@@ -140,6 +140,9 @@ struct cluster::machine {
     /// Servers of which the host has yet to say what became of them: once it acts on their
     /// generation it is asked for everything, no sooner than at this time, until it does.
     std::map<model::server_id, model::timestamp> unconfirmed;
+    /// What the host has that is nobody's business here, as it last said: left alone.
+    std::vector<std::string> unknown_domains;
+    std::set<model::server_id> unknown_servers;
   };
   std::unordered_map<model::host_id, presence> presences;
   std::unordered_map<std::uint64_t, model::host_id> links;
@@ -344,6 +347,9 @@ struct cluster::machine {
   void take_gone(const host_entry& host, model::server_id id, model::generation_number acted_on);
   void await_word(const model::server_record& server, model::timestamp ask_from);
   void ask_for_unconfirmed(model::host_id host, presence& seen);
+  void take_plug_failure(const host_entry& host, const server_entry& entry,
+                         const model::plug_failure& failure);
+  void take_others(const host_entry& host, presence& seen, const model::observed_state& report);
   void find_missing(const host_entry& host, const model::observed_state& report);
   void fail_owner(const model::device_record& lost);
   void fail_owners_of_lost(model::host_id host);

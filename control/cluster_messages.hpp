@@ -220,6 +220,8 @@ enum class note_kind : std::uint8_t {
   drift_device_in_use,  ///< the host reports a device in use that nobody owns
   drift_device_free,    ///< the host reports a device free that a server owns
   drift_epoch_ahead,    ///< the host has obeyed an epoch that was never given
+  drift_unknown_domain, ///< the host's hypervisor has a domain that is not berth's
+  plug_taken_back,      ///< a running server's device could not be plugged in or out
   device_lost,
   host_online,
   host_offline,

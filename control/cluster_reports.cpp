@@ -126,6 +126,9 @@ bool is_hosts_word(server_status status) {
 void cluster::machine::take_report(model::host_id id, const model::observed_state& report) {
   const auto& host = *state.find_host(id);
   auto& seen = presences.at(id);
+  if (report.full)
+    seen.unknown_servers.clear();
+  take_others(host, seen, report);
   seen.seen = std::max(seen.seen, std::min(report.generation, host.record.generation));
   for (const auto& device : report.devices) {
     take_device(host, device);
@@ -228,8 +231,12 @@ void cluster::machine::take_server(const host_entry& host, const model::observed
                                    model::generation_number acted_on) {
   const auto* entry = state.find_server(seen.id);
   if (entry == nullptr || entry->record.host != host.record.id) {
+    presences.at(host.record.id).unknown_servers.insert(seen.id);
     tell_note(note_kind::drift_unknown_server, to_string(seen.id), name_of(host.record));
     return;
+  }
+  for (const auto& failure : seen.plug_failures) {
+    take_plug_failure(host, *entry, failure);
   }
   const auto& server = entry->record;
   auto& unconfirmed = presences.at(host.record.id).unconfirmed;
@@ -252,10 +259,53 @@ void cluster::machine::take_server(const host_entry& host, const model::observed
   record(model::server_status_changed{server.id, seen.status, seen.reason});
 }
 
+/// A failed step gives ownership back as it was: the device belongs to the server if its guest has
+/// it, and to nobody else before it is clean.
+void cluster::machine::take_plug_failure(const host_entry& host, const server_entry& entry,
+                                         const model::plug_failure& failure) {
+  const auto* device = state.find_device(failure.device);
+  if (device == nullptr || device->host != host.record.id || device->epoch != failure.epoch ||
+      entry.record.deleting) {
+    return; // something else was asked of it since
+  }
+  const auto server = entry.record.id;
+  if (device->owner && device->owner != server) {
+    return;
+  }
+  tell_note(note_kind::plug_taken_back, entry.record.spec->name, failure.reason);
+  const bool was_attached = device->owner == server;
+  for (const auto* each : unit_of(*device)) {
+    if (was_attached && each->owner == server) {
+      record(model::device_detached{server, {each->info.id, next_epoch(*each)}});
+    } else if (!was_attached && !each->owner) {
+      // Nothing that is a display is plugged out of a running server.
+      const auto type = model::is_gpu(each->type) ? model::dev_type::gpu_hpc : each->type;
+      record(model::device_attached{server, {each->info.id, next_epoch(*each), type}});
+    }
+  }
+  mark_dirty(host.record.id);
+}
+
+/// Virtual machines that are none of ours.
+void cluster::machine::take_others(const host_entry& host, presence& seen,
+                                   const model::observed_state& report) {
+  if (!report.unknown_domains) {
+    return;
+  }
+  for (const auto& name : *report.unknown_domains) {
+    if (!std::ranges::binary_search(seen.unknown_domains, name)) {
+      tell_note(note_kind::drift_unknown_domain, name, name_of(host.record));
+    }
+  }
+  seen.unknown_domains = *report.unknown_domains;
+  std::ranges::sort(seen.unknown_domains);
+}
+
 void cluster::machine::take_gone(const host_entry& host, model::server_id id,
                                  model::generation_number acted_on) {
   const auto* entry = state.find_server(id);
   if (entry == nullptr || entry->record.host != host.record.id) {
+    presences.at(host.record.id).unknown_servers.erase(id);
     return; // removed already
   }
   if (acted_on < entry->changed_at) {

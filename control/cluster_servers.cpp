@@ -210,6 +210,39 @@ bool is_stopped(const server_record& server) {
   }
 }
 
+/// As the server has the device, or would get it.
+model::dev_type type_in(const server_record& server, const model::device_record& device) {
+  for (const auto& held : server.attachments) {
+    if (held.device == device.info.id) {
+      return held.type;
+    }
+  }
+  return device.type;
+}
+
+/// Nothing if the device may go into or out of the server, which is not stopped. libvirt and QEMU
+/// hot-plug single functions only, and no guest changes its display while it runs.
+model::result<void> may_plug(const server_record& server, const model::host_record& host,
+                             const model::device_record& device, model::dev_type type) {
+  if (!host.hot_plug || server.status != server_status::running) {
+    return is_running(server);
+  }
+  const auto refused = [&](const std::string& why) {
+    return fail(errc::server_not_stopped,
+                name_of(server) + " is running and device " + to_string(device.info.id) + " " +
+                    why + ", which takes a stopped server: berthctl server-stop " +
+                    server.spec->name,
+                {{"server", to_string(server.id)}, {"device", to_string(device.info.id)}});
+  };
+  if (!device.info.companions.empty()) {
+    return refused("has " + std::to_string(device.info.companions.size() + 1) + " functions");
+  }
+  if (type == model::dev_type::gpu_vga) {
+    return refused("is its display (GPU-VGA)");
+  }
+  return {};
+}
+
 } // namespace
 
 void cluster::machine::run(ticket from, model::attach_device& command) {
@@ -269,8 +302,13 @@ model::result<server_record> cluster::machine::attach(const model::attach_device
                                             "firmware, which takes no GPU-VGA device: attach it as "
                                             "GPU-HPC");
   }
-  if (!is_stopped(server) && !host.record.hot_plug) {
-    return is_running(server);
+  if (!is_stopped(server)) {
+    for (const auto* each : unit) {
+      if (auto may = may_plug(server, host.record, *each, each == device ? type : each->type);
+          !may) {
+        return tl::unexpected{std::move(may.error())};
+      }
+    }
   }
   for (const auto* each : unit) {
     const auto as = each == device ? type : each->type;
@@ -299,11 +337,16 @@ model::result<server_record> cluster::machine::detach(const model::detach_device
                 {{"device", to_string(device->info.id)}, {"server", to_string(server.id)}});
   }
   const auto& host = *state.find_host(device->host);
+  const auto unit = unit_of(*device);
   const bool lost = device->state == model::device_state::lost;
-  if (!is_stopped(server) && !host.record.hot_plug && !lost) {
-    return is_running(server);
+  if (!is_stopped(server) && !lost) {
+    for (const auto* each : unit) {
+      if (auto may = may_plug(server, host.record, *each, type_in(server, *each)); !may) {
+        return tl::unexpected{std::move(may.error())};
+      }
+    }
   }
-  for (const auto* each : unit_of(*device)) {
+  for (const auto* each : unit) {
     if (each->owner == server.id) {
       record(model::device_detached{server.id, {each->info.id, next_epoch(*each)}});
     }

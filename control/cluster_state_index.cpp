@@ -193,7 +193,9 @@ model::desired_state cluster_state::desired_state_of(const host_entry& host) con
   wanted.servers.reserve(host.servers.size());
   for (const auto& id : host.servers) {
     const auto& record = servers_.at(id).record;
-    if (!record.deleting) {
+    if (record.deleting) {
+      wanted.removals.push_back(record.id);
+    } else {
       wanted.servers.push_back(
           {record.id, record.spec, record.desired_power, record.restarts, record.attachments});
     }

@@ -4,16 +4,14 @@
 #include <string_view>
 #include <utility>
 
+#include "model/text.hpp"
+
 namespace berth::control {
 
 using model::device_state;
 namespace ops = model::host_operations;
 
 namespace {
-
-std::string seconds_text(model::duration what) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(what).count()) + " s";
-}
 
 bool is_unknown(const model::failure& why) {
   return why.code == model::errc::outcome_unknown || why.code == model::errc::deadline_exceeded;
@@ -58,7 +56,7 @@ void device_turnover::on(const turnover::found& what) {
     if (state_ == device_state::lost) {
       user_lost_it_ = true;
       enter(device_state::releasing, "came back while server " + to_string(*user_) +
-                                         " runs; it is cleaned when that server stops");
+                                         " runs; it is cleaned when that server lets go of it");
     }
     return;
   }
@@ -158,7 +156,7 @@ void device_turnover::ownership_changed(const turnover::ownership& before) {
     if (obeyed_.owner == user_)
       enter(device_state::in_use);
     else
-      enter(device_state::releasing, "waits for server " + to_string(*user_) + " to stop");
+      enter(device_state::releasing, "waits for server " + to_string(*user_) + " to let go of it");
     return;
   case device_state::free:
     if (obeyed_.owner)
@@ -427,7 +425,8 @@ void device_turnover::deadline_passed() {
   outstanding_->overdue = true;
   const bool waited_for = !outstanding_->superseded || state_ == device_state::discovered;
   if (waited_for)
-    quarantine("an operation did not answer within " + seconds_text(options_.operation_deadline) +
+    quarantine("an operation did not answer within " +
+               model::seconds_text(options_.operation_deadline) +
                "; its outcome is unknown and nothing else is tried before it answers");
 }
 

@@ -36,8 +36,13 @@ void host_machine::on(const agent::machine_said& what) {
   } else if (std::holds_alternative<ops::device_appeared>(what)) {
     scan();
   } else if (const auto* exited = std::get_if<ops::server_exited>(&what)) {
-    if (lives(exited->server))
-      drive(exited->server, life::exited{exited->reason});
+    drive_if_alive(exited->server, life::exited{exited->reason});
+  } else if (const auto* left = std::get_if<ops::device_left>(&what)) {
+    drive_if_alive(left->server, life::device_left{left->device});
+  } else if (const auto* paused = std::get_if<ops::server_paused>(&what)) {
+    drive_if_alive(paused->server, life::paused{paused->reason});
+  } else if (const auto* resumed = std::get_if<ops::server_resumed>(&what)) {
+    drive_if_alive(resumed->server, life::paused{});
   }
 }
 
@@ -67,18 +72,32 @@ void host_machine::listed(const model::result<ops::operation_result>& outcome) {
   if (servers == nullptr)
     return scan_failed();
   listed_ = true;
+  others_seen(servers->unknown_domains);
   introduce(*servers);
-  for (const auto& delay : options_.relist_delays)
-    arm(own_timer::relist, delay);
+  relist_later();
+}
+
+void host_machine::relist_later() {
+  const auto& delays = options_.relist_delays;
+  arm(own_timer::relist, delays[std::min(relisted_++, delays.size() - 1)]);
+}
+
+void host_machine::others_seen(std::vector<std::string> domains) {
+  if (domains.size() > model::unknown_domains_max)
+    domains.resize(model::unknown_domains_max);
+  if (domains != unknown_domains_)
+    changed(unknown_told_);
+  unknown_domains_ = std::move(domains);
 }
 
 /// Finds servers that nobody here has made, and tells the known ones what was seen of them.
 void host_machine::listed_again(const model::result<ops::operation_result>& outcome) {
   const auto* servers = outcome ? std::get_if<ops::server_listing>(&*outcome) : nullptr;
   if (servers == nullptr)
-    return;
+    return; // said by the backend's own metrics; the next one is under way
+  others_seen(servers->unknown_domains);
   std::map<model::server_id, ops::listed_server> seen;
-  for (const auto& one : *servers)
+  for (const auto& one : servers->servers)
     seen.emplace(one.server, one);
   std::vector<model::server_id> known;
   for (const auto& [id, entry] : servers_)
@@ -93,7 +112,7 @@ void host_machine::listed_again(const model::result<ops::operation_result>& outc
     if (lives(id))
       continue;
     drive(id, life::listed{one});
-    if (obeys_)
+    if (removals_.contains(id))
       drive(id, life::unwanted{});
   }
 }
@@ -107,7 +126,7 @@ void host_machine::scan_failed() {
 void host_machine::introduce(const ops::server_listing& servers) {
   scanning_ = false;
   std::map<model::device_id, model::server_id> holders;
-  for (const auto& one : servers) {
+  for (const auto& one : servers.servers) {
     if (!one.running)
       fences_.emplace(one.server, one.devices);
     drive(one.server, life::listed{one});
@@ -223,7 +242,6 @@ void host_machine::heard(const model::desired_state& what) {
 }
 
 void host_machine::obey(const model::desired_state& what) {
-  obeys_ = true;
   desired_leader_ = what.leader;
   if (generation_ != what.generation) {
     generation_ = what.generation;
@@ -233,23 +251,24 @@ void host_machine::obey(const model::desired_state& what) {
   for (const auto& command : what.devices)
     commands.emplace(command.id, command);
   // A server that leaves hears so before one that comes: it holds what the other waits for.
-  std::set<model::server_id> wanted;
-  for (const auto& server : what.servers)
-    wanted.insert(server.id);
-  std::vector<model::server_id> leaving;
-  for (const auto& [id, entry] : servers_)
-    if (!entry.gone && !wanted.contains(id))
-      leaving.push_back(id);
-  for (const auto& id : leaving)
-    drive(id, life::unwanted{});
-  for (const auto& [id, command] : commands) {
-    const auto before = commands_.find(id);
-    if (devices_.contains(id) && (before == commands_.end() || before->second != command))
+  removals_ = {what.removals.begin(), what.removals.end()};
+  for (const auto& id : removals_)
+    if (const auto found = servers_.find(id); found == servers_.end() || !found->second.gone)
+      drive(id, life::unwanted{});
+  std::swap(commands_, commands);
+  std::vector<model::device_id> commanded;
+  for (const auto& [id, command] : commands_) {
+    const auto before = commands.find(id);
+    if (before != commands.end() && before->second == command)
+      continue;
+    commanded.push_back(id);
+    if (devices_.contains(id))
       tell_device(id, command);
   }
-  commands_ = std::move(commands);
   for (const auto& server : what.servers)
     drive(server.id, life::wanted{server});
+  for (const auto& id : commanded)
+    try_plugs_again(id);
 }
 
 void host_machine::heard(const model::probe_request&) {
@@ -258,28 +277,6 @@ void host_machine::heard(const model::probe_request&) {
       tell_device(id, turnover::probe{});
   inventory_due_ = true;
   scan();
-}
-
-void host_machine::heard(const model::full_report_request&) {
-  full_due_ = true;
-}
-
-void host_machine::heard(const model::report_acknowledged& what) {
-  const auto report = std::min(what.report, reports_);
-  settled_ = std::max(settled_, report);
-  const auto settle = [report](delivery& told) {
-    if (told.sent != 0 && told.sent <= report)
-      told = {};
-  };
-  settle(generation_told_);
-  for (auto& [id, entry] : devices_)
-    settle(entry.told);
-  for (auto it = servers_.begin(); it != servers_.end();) {
-    settle(it->second.told);
-    it = it->second.gone && !it->second.told.due ? servers_.erase(it) : std::next(it);
-  }
-  if (full_sent_ <= report)
-    full_sent_ = 0;
 }
 
 // --- Servers -------------------------------------------------------------------------------------
@@ -312,6 +309,11 @@ void host_machine::drive(const model::server_id& server, const life::event& what
     route(server, effect);
 }
 
+void host_machine::drive_if_alive(const model::server_id& server, const life::event& what) {
+  if (lives(server))
+    drive(server, what);
+}
+
 void host_machine::route(const model::server_id& server, const life::effect& what) {
   auto& entry = servers_.at(server);
   if (const auto* work = std::get_if<life::perform>(&what)) {
@@ -330,6 +332,8 @@ void host_machine::route(const model::server_id& server, const life::effect& wha
     tell_device(end->device, turnover::use_ended{server});
   } else if (const auto* report = std::get_if<life::report>(&what)) {
     entry.observed = report->what;
+    for (auto& failure : entry.observed.plug_failures)
+      failure.epoch = commanded_epoch(failure.device);
     entry.known = true;
     changed(entry.told);
   } else if (std::holds_alternative<life::surely_off>(what)) {
@@ -347,6 +351,22 @@ void host_machine::tell_device(const model::device_id& device, turnover::event w
     effects_.emplace_back(agent::tell_device{.device = device, .what = std::move(what)});
 }
 
+model::device_epoch host_machine::commanded_epoch(const model::device_id& device) const {
+  const auto command = commands_.find(device);
+  return command == commands_.end() ? 0 : command->second.epoch;
+}
+
+/// What failed with the device at an earlier epoch was answered by this one.
+void host_machine::try_plugs_again(const model::device_id& device) {
+  std::vector<model::server_id> concerned;
+  for (const auto& [id, entry] : servers_)
+    if (!entry.gone && std::ranges::any_of(entry.observed.plug_failures,
+                                           [&](const auto& one) { return one.device == device; }))
+      concerned.push_back(id);
+  for (const auto& id : concerned)
+    drive(id, life::plug_again{device});
+}
+
 void host_machine::on(const agent::device_said& what) {
   const auto found = devices_.find(what.device);
   if (found == devices_.end())
@@ -360,12 +380,10 @@ void host_machine::on(const agent::device_said& what) {
     changed(entry.told);
     readiness_may_change(what.device);
   } else if (const auto* grant = std::get_if<turnover::grant_use>(&what.what)) {
-    if (lives(grant->server))
-      drive(grant->server, life::use_granted{what.device});
+    drive_if_alive(grant->server, life::use_granted{what.device});
   } else if (const auto* refusal = std::get_if<turnover::refuse_use>(&what.what)) {
-    if (lives(refusal->server))
-      drive(refusal->server,
-            life::use_refused{.device = what.device, .reason = refusal->why.message});
+    drive_if_alive(refusal->server,
+                   life::use_refused{.device = what.device, .reason = refusal->why.message});
   } else if (std::holds_alternative<turnover::confirm_end>(what.what)) {
     entry.ends_open = std::max(entry.ends_open - 1, 0);
     readiness_may_change(what.device);
@@ -476,9 +494,8 @@ void host_machine::on(const agent::operation_finished& what) {
     tell_device(device->device,
                 turnover::operation_finished{.number = device->number, .outcome = what.outcome});
   } else if (const auto* server = std::get_if<of_server>(&who)) {
-    if (lives(server->server))
-      drive(server->server,
-            life::operation_finished{.number = server->number, .outcome = what.outcome});
+    drive_if_alive(server->server,
+                   life::operation_finished{.number = server->number, .outcome = what.outcome});
   }
 }
 
@@ -494,8 +511,7 @@ void host_machine::on(const agent::timer_fired& what) {
   const auto who = found->second;
   timers_.erase(found);
   if (const auto* server = std::get_if<server_timer>(&who)) {
-    if (lives(server->server))
-      drive(server->server, life::timer_fired{server->number});
+    drive_if_alive(server->server, life::timer_fired{server->number});
   } else if (std::get<own_timer>(who) == own_timer::report) {
     gathering_ = false;
     gathered_ = unsent_;
@@ -503,89 +519,10 @@ void host_machine::on(const agent::timer_fired& what) {
     scan();
   } else if (std::get<own_timer>(who) == own_timer::relist) {
     ask(own::listing_again, ops::list_servers{});
+    relist_later();
   } else {
     resend();
   }
-}
-
-// --- Reports -------------------------------------------------------------------------------------
-
-void host_machine::changed(delivery& what) {
-  what = {.due = true, .sent = 0};
-  unsent_ = true;
-}
-
-void host_machine::report_changes() {
-  if (!welcome_ || !listed_)
-    return;
-  if (inventory_due_ && !scanning_) {
-    inventory_due_ = false;
-    effects_.emplace_back(agent::send{model::inventory_report{*info_}});
-  }
-  const bool gathers = options_.report_gather > model::duration::zero() && !gathered_;
-  if (full_due_)
-    send_report(true);
-  else if (unsent_ && gathers && !std::exchange(gathering_, true))
-    arm(own_timer::report, options_.report_gather);
-  else if (unsent_ && !gathers && reports_ - settled_ < options_.reports_in_flight_max)
-    send_report(false);
-  if (reports_ > settled_ && !resend_armed_) {
-    resend_armed_ = true;
-    arm(own_timer::resend, options_.report_resend);
-  }
-}
-
-void host_machine::send_report(bool full) {
-  model::observed_state report{.report = ++reports_,
-                               .generation = generation_,
-                               .full = full,
-                               .servers = {},
-                               .gone = {},
-                               .devices = {}};
-  const auto put = [&](delivery& told) {
-    const bool news = told.due && (told.sent == 0 || full);
-    if (news)
-      told.sent = reports_;
-    return news;
-  };
-  put(generation_told_);
-  for (auto& [id, entry] : servers_) {
-    const bool news = put(entry.told);
-    if (entry.gone ? news : entry.known && (news || full)) {
-      if (entry.gone)
-        report.gone.push_back(id);
-      else
-        report.servers.push_back(entry.observed);
-    }
-  }
-  for (auto& [id, entry] : devices_)
-    if (const bool news = put(entry.told); entry.known && (news || full))
-      report.devices.push_back(entry.observed);
-  unsent_ = false;
-  gathered_ = false;
-  if (full) {
-    full_due_ = false;
-    full_sent_ = reports_;
-  }
-  effects_.emplace_back(agent::send{std::move(report)});
-}
-
-/// Nothing was acknowledged for a while: what is due goes out again, with its latest value.
-void host_machine::resend() {
-  resend_armed_ = false;
-  if (reports_ == settled_)
-    return;
-  settled_ = reports_;
-  full_due_ = full_due_ || full_sent_ != 0;
-  const auto again = [this](delivery& told) {
-    if (told.due)
-      changed(told);
-  };
-  again(generation_told_);
-  for (auto& [id, entry] : servers_)
-    again(entry.told);
-  for (auto& [id, entry] : devices_)
-    again(entry.told);
 }
 
 } // namespace berth::control

@@ -104,8 +104,9 @@ struct host_options {
   model::duration report_gather = std::chrono::seconds{0};
   model::duration report_resend = std::chrono::seconds{5}; ///< an unacknowledged report, anew
   model::duration rescan_delay = std::chrono::seconds{10}; ///< after a scan or listing failed
-  /// The servers are listed again so long after the agent's start: what a former life of it had
-  /// asked of the hypervisor may have come true since.
+  /// The servers are listed again so long after the agent's start, because what a former life of it
+  /// had asked of the hypervisor may have come true since, and then at the last interval for ever:
+  /// whoever goes behind the agent's back is found out. Not empty.
   std::vector<model::duration> relist_delays{std::chrono::seconds{10}, std::chrono::minutes{1},
                                              std::chrono::minutes{10}};
 };
@@ -116,11 +117,13 @@ struct host_options {
 ///
 /// Invariants, checked by tests/control/host_machine_test.cpp:
 ///  1. No desired state older than (leader, generation) of the last one is obeyed.
-///  2. Devices hear `found` only after the running servers were listed, and those of a server that
+///  2. A server that the controller does not know (it asks neither for it nor for its removal) is
+///     reported and left as it is.
+///  3. Devices hear `found` only after the running servers were listed, and those of a server that
 ///     a former life of the agent may be starting only when it surely does not run: a device that a
 ///     server holds is never touched under it.
-///  3. At most `operations_in_flight_max` operations are at the backend.
-///  4. A change is in some report until a report that carries it (or a later one) is acknowledged.
+///  4. At most `operations_in_flight_max` operations are at the backend.
+///  5. A change is in some report until a report that carries it (or a later one) is acknowledged.
 class host_machine {
 public:
   explicit host_machine(host_options options = {});
@@ -206,6 +209,8 @@ private:
   void unfence(const model::server_id& server);
   void listed_again(const model::result<model::host_operations::operation_result>& outcome);
   void scan_failed();
+  void relist_later();
+  void others_seen(std::vector<std::string> domains);
   void say_hello();
   void obey(const model::desired_state& what);
 
@@ -214,6 +219,9 @@ private:
   void drive(const model::server_id& server, const life::event& what);
   void route(const model::server_id& server, const life::effect& what);
   void tell_device(const model::device_id& device, turnover::event what);
+  void drive_if_alive(const model::server_id& server, const life::event& what);
+  [[nodiscard]] model::device_epoch commanded_epoch(const model::device_id& device) const;
+  void try_plugs_again(const model::device_id& device);
   void readiness_may_change();
   void readiness_may_change(const model::device_id& of);
   void tell_readiness();
@@ -240,9 +248,11 @@ private:
   std::map<model::server_id, std::vector<model::device_id>> fences_;
   bool scanning_ = false;
   bool scan_again_ = false;
-  bool inventory_due_ = false; ///< asked for by a probe, or changed
-  bool obeys_ = false;         ///< a desired state was seen in this life
-  bool listed_ = false;        ///< the running servers have been listed in this life
+  bool inventory_due_ = false;               ///< asked for by a probe, or changed
+  bool listed_ = false;                      ///< the running servers have been listed in this life
+  std::size_t relisted_ = 0;                 ///< so often since
+  std::vector<std::string> unknown_domains_; ///< as listed last, as many as a report takes
+  delivery unknown_told_;
   // Of the controller.
   bool link_up_ = false;
   bool said_hello_ = false;
@@ -252,6 +262,7 @@ private:
   model::generation_number generation_ = 0;
   std::optional<model::desired_state> early_; ///< came before the machine was scanned
   std::map<model::device_id, model::desired_device> commands_; ///< as last told
+  std::set<model::server_id> removals_;                        ///< as last told
   bool readiness_due_ = false;                                 ///< of some server
   // What the controller knows.
   bool full_due_ = false;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/text.hpp"
+
 namespace berth::control {
 
 using model::server_status;
@@ -60,7 +62,10 @@ life::effects server_life::step(model::timestamp /*now*/, const life::event& wha
 }
 
 model::observed_server server_life::observed() const {
-  return {.id = id_, .status = status_, .reason = reason_};
+  model::observed_server seen{.id = id_, .status = status_, .reason = reason_, .plug_failures = {}};
+  for (const auto& [device, why] : troubles_)
+    seen.plug_failures.push_back({.device = device, .epoch = 0, .reason = why.reason});
+  return seen;
 }
 
 // --- Events --------------------------------------------------------------------------------------
@@ -73,7 +78,13 @@ void server_life::on(const life::wanted& what) {
       !running_ && existence_ != existence::unknown && outstanding_ != task::start;
   if (surely_off && desired_ && desired_->attachments != what.what.attachments)
     release_devices(); // asked for at other epochs
+  if (desired_)
+    for (const auto& one : desired_->attachments)
+      if (std::ranges::find(what.what.attachments, one) == what.what.attachments.end())
+        left_.erase(one.device);
   desired_ = what.what;
+  std::erase_if(troubles_,
+                [this](const auto& one) { return one.second.wanted != wants_device(one.first); });
   settled_for_.reset();
   if (desired_->desired_power == model::power::off)
     exited_at_.reset();
@@ -100,8 +111,13 @@ void server_life::on(const life::listed_again& what) {
   const bool exists = existence_ == existence::defined;
   const bool as_known =
       what.what.has_value() == exists && (what.what && what.what->running) == running_;
-  if (idle && !as_known)
+  const bool same_devices =
+      !running_ || leaving_ || !what.what ||
+      std::set(what.what->devices.begin(), what.what->devices.end()) == plugged_;
+  if (idle && (!as_known || !same_devices))
     look_first();
+  if (idle && as_known && running_)
+    paused_ = what.what->paused;
 }
 
 void server_life::on(const life::devices_changed& what) {
@@ -115,9 +131,12 @@ void server_life::on(const life::use_granted& what) {
 }
 
 void server_life::on(const life::use_refused& what) {
-  if (!asked_.contains(what.device) || running_ || outstanding_ != task::none)
+  if (!asked_.contains(what.device) || plugged_.contains(what.device) || outstanding_ != task::none)
     return;
-  release_devices();
+  if (running_)
+    end_use(what.device);
+  else
+    release_devices();
   devices_ = life::readiness::waiting;
   devices_reason_ = what.reason;
 }
@@ -129,7 +148,7 @@ void server_life::on(const life::exited& what) {
   }
   if (!running_)
     return;
-  running_ = false;
+  went_off();
   const bool asked_for = timer_use_ == timer_use::graceful || outstanding_ == task::stop ||
                          outstanding_ == task::force_stop;
   if (timer_use_ == timer_use::graceful)
@@ -150,8 +169,15 @@ void server_life::on(const life::timer_fired& what) {
   case timer_use::graceful:
     force_next_ = true;
     return;
+  case timer_use::unplug: // its word may have been missed
+    existence_ = existence::unknown;
+    doubtful_ = task::unplug;
+    doubt_ = "its guest did not let go within " + model::seconds_text(options_.unplug_deadline);
+    return;
   case timer_use::devices:
-    if (!running_ && desired_ && outstanding_ == task::none)
+    if (running_)
+      return missing_not_plugged("did not become ready in time: " + devices_reason_);
+    if (desired_ && outstanding_ == task::none)
       give_up(server_status::dev_fail,
               "its devices did not become ready in time: " + devices_reason_);
     return;
@@ -182,6 +208,7 @@ void server_life::succeeded(task what, const ops::operation_result& outcome) {
     return;
   case task::start:
     running_ = true;
+    plugged_ = granted_;
     force_next_ = false;
     restarts_done_ = attempted_->restarts;
     if (early_exit_)
@@ -192,9 +219,18 @@ void server_life::succeeded(task what, const ops::operation_result& outcome) {
       arm(timer_use::graceful, options_.graceful_stop);
     return;
   case task::force_stop:
-    running_ = false;
+    went_off();
     force_next_ = false;
     return release_devices();
+  case task::plug:
+    plugged_.insert(plugging_);
+    return;
+  case task::unplug:
+    if (plugged_.contains(plugging_)) {
+      leaving_ = plugging_;
+      arm(timer_use::unplug, options_.unplug_deadline);
+    }
+    return;
   case task::undefine:
     existence_ = existence::absent;
     return;
@@ -208,9 +244,9 @@ void server_life::succeeded(task what, const ops::operation_result& outcome) {
     const auto* all = std::get_if<ops::server_listing>(&outcome);
     if (all == nullptr)
       return retry_later(server_status::unknown, "the backend listed no servers");
-    const auto mine = std::find_if(all->begin(), all->end(),
-                                   [this](const auto& one) { return one.server == id_; });
-    return seen(mine == all->end() ? std::nullopt : std::optional{*mine});
+    const auto mine =
+        std::ranges::find(all->servers, id_, [](const auto& one) { return one.server; });
+    return seen(mine == all->servers.end() ? std::nullopt : std::optional{*mine});
   }
   case task::none:
     return;
@@ -226,6 +262,10 @@ void server_life::failed(task what, const model::failure& why) {
     doubt_ = why.message;
     return;
   }
+  if (what == task::plug)
+    return not_plugged(plugging_, why.message);
+  if (what == task::unplug)
+    return not_unplugged(plugging_, why.message);
   early_exit_.reset();
   switch (what) {
   case task::define:
@@ -258,20 +298,17 @@ void server_life::look_first() {
 void server_life::seen(const std::optional<ops::listed_server>& what) {
   const bool ran = running_;
   existence_ = what ? existence::defined : existence::absent;
-  running_ = what && what->running;
+  if (what && what->running)
+    running_ = true;
+  else
+    went_off();
   early_exit_.reset();
   definition_.reset();
   listed_devices_ = what ? what->devices : std::vector<model::device_id>{};
   std::sort(listed_devices_.begin(), listed_devices_.end());
+  listed_off_ = !running_;
   if (running_) {
-    for (const auto& device : listed_devices_)
-      if (!granted_.contains(device))
-        effects_.emplace_back(life::find_use{device});
-    asked_.insert(listed_devices_.begin(), listed_devices_.end());
-    granted_ = asked_;
-    if (desired_)
-      restarts_done_ = restarts_done_.value_or(desired_->restarts);
-    enter(server_status::running);
+    seen_running(*what);
   } else {
     if (ran)
       release_devices();
@@ -288,6 +325,21 @@ void server_life::seen(const std::optional<ops::listed_server>& what) {
     definition_ = attempted_;
     give_up(server_status::start_fail, doubt_);
   }
+  if (doubtful == task::plug && running_ && !plugged_.contains(plugging_))
+    not_plugged(plugging_, doubt_);
+  if (doubtful == task::unplug && running_ && plugged_.contains(plugging_))
+    not_unplugged(plugging_, doubt_);
+}
+
+void server_life::went_off() {
+  running_ = false;
+  plugged_.clear();
+  leaving_.reset();
+  left_.clear();
+  troubles_.clear();
+  paused_.clear();
+  if (timer_use_ == timer_use::unplug)
+    timer_use_ = timer_use::none;
 }
 
 // --- What to do next -----------------------------------------------------------------------------
@@ -328,8 +380,8 @@ void server_life::reconcile_wanted() {
       enter(server_status::stopping);
       return perform(force_next_ ? task::force_stop : task::stop);
     }
-    return enter(server_status::running,
-                 devices_ == life::readiness::failed ? devices_reason_ : std::string{});
+    reconcile_plugs();
+    return enter(server_status::running, running_reason());
   }
   force_next_ = false;
   if (settled_for_ == desired_)
@@ -369,7 +421,7 @@ void server_life::reconcile_start() {
 
 bool server_life::definition_differs() const {
   if (!definition_)
-    return listed_devices_ != ids_of(desired_->attachments);
+    return !listed_off_ || listed_devices_ != ids_of(desired_->attachments);
   return definition_->spec != desired_->spec ||
          !std::equal(definition_->attachments.begin(), definition_->attachments.end(),
                      desired_->attachments.begin(), desired_->attachments.end(), same_device);
@@ -398,6 +450,12 @@ void server_life::perform(task what) {
     break;
   case task::undefine:
     operation = ops::undefine_server{id_};
+    break;
+  case task::plug:
+    operation = ops::plug_device{.server = *desired_, .device = plugging_};
+    break;
+  case task::unplug:
+    operation = ops::unplug_device{.server = id_, .device = plugging_};
     break;
   case task::observe:
     operation = ops::list_servers{};

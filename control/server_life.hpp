@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -70,9 +71,22 @@ struct timer_fired {
 struct exited {
   std::string reason;
 };
+/// The running guest let go of the device.
+struct device_left {
+  model::device_id device;
+};
+/// The guest was stopped where it was, and holds what it holds. Empty = it goes on.
+struct paused {
+  std::string reason;
+};
+/// The controller gave the device another epoch: what failed with it may be tried again.
+struct plug_again {
+  model::device_id device;
+};
 
-using event = std::variant<wanted, unwanted, listed, listed_again, devices_changed, use_granted,
-                           use_refused, operation_finished, timer_fired, exited>;
+using event =
+    std::variant<wanted, unwanted, listed, listed_again, devices_changed, use_granted, use_refused,
+                 operation_finished, timer_fired, exited, device_left, paused, plug_again>;
 
 // --- Effects
 
@@ -86,7 +100,8 @@ struct arm_timer {
   model::duration after{};
   friend bool operator==(const arm_timer&, const arm_timer&) = default;
 };
-/// Ask the device for leave to start with it; answered by use_granted or use_refused.
+/// Ask the device for leave to start with it, or to be plugged in; answered by use_granted or
+/// use_refused.
 struct request_use {
   model::attachment device;
   friend bool operator==(const request_use&, const request_use&) = default;
@@ -96,7 +111,7 @@ struct find_use {
   model::device_id device;
   friend bool operator==(const find_use&, const find_use&) = default;
 };
-/// Tell the device that the server does not run.
+/// Tell the device that the server does not run, or not with it.
 struct end_use {
   model::device_id device;
   friend bool operator==(const end_use&, const end_use&) = default;
@@ -125,18 +140,22 @@ struct life_options {
   model::duration operation_deadline = std::chrono::minutes{10}; ///< define, start, undefine, list
   model::duration graceful_stop = std::chrono::seconds{90};      ///< then the stop is forced
   model::duration devices_deadline = std::chrono::minutes{10};   ///< waiting for clean devices
+  model::duration unplug_deadline = std::chrono::seconds{30};    ///< for the guest to let go
   model::duration retry_delay = std::chrono::seconds{15};        ///< of stop, undefine and list
 };
 
 /// The life of one server on one host: defined, started when wanted on and every device has granted
 /// its use, stopped gracefully and then by force, power-cycled when the restart counter rises,
-/// redefined when its devices changed while it was stopped, undefined when no longer wanted. A
-/// definition or start that failed is tried again only when something else is wanted; stopping and
-/// removing are tried until they succeed, because devices wait for them.
+/// redefined when its devices changed while it was stopped, undefined when no longer wanted. While
+/// it runs, devices are plugged in and out as they are wanted, one after another; what fails is
+/// reported and left as it is until something else is wanted. A definition or start that failed is
+/// tried again only when something else is wanted; stopping and removing are tried until they
+/// succeed, because devices wait for them.
 ///
 /// Invariants, checked by tests/control/server_life_test.cpp:
-///  1. start_server is performed only while every attached device has granted its use.
-///  2. end_use goes out only when the server is known not to run.
+///  1. start_server is performed only while every attached device has granted its use, plug_device
+///     only while that device has.
+///  2. end_use goes out only when the server is known not to run, or not to have the device.
 ///  3. At most one operation is outstanding.
 class server_life {
 public:
@@ -156,11 +175,18 @@ private:
     stop,
     force_stop,
     undefine,
+    plug,
+    unplug,
     observe,
     fence
   };
   enum class existence : std::uint8_t { unknown, absent, defined };
-  enum class timer_use : std::uint8_t { none, deadline, graceful, devices, retry };
+  enum class timer_use : std::uint8_t { none, deadline, graceful, devices, unplug, retry };
+  /// A device that could not be plugged as wanted.
+  struct trouble {
+    bool wanted = false; ///< in the guest; else out of it
+    std::string reason;
+  };
 
   void on(const life::wanted& what);
   void on(const life::unwanted& what);
@@ -172,14 +198,25 @@ private:
   void on(const life::operation_finished& what);
   void on(const life::timer_fired& what);
   void on(const life::exited& what);
+  void on(const life::device_left& what);
+  void on(const life::paused& what);
+  void on(const life::plug_again& what);
 
   void reconcile();
   void reconcile_unwanted();
   void reconcile_wanted();
   void reconcile_start();
+  void reconcile_plugs();
+  void plug_missing();
+  void not_plugged(const model::device_id& device, std::string reason);
+  void not_unplugged(const model::device_id& device, std::string reason);
+  void missing_not_plugged(const std::string& reason);
+  void went_off();
+  void end_use(const model::device_id& device);
   void succeeded(task what, const model::host_operations::operation_result& outcome);
   void failed(task what, const model::failure& why);
   void seen(const std::optional<model::host_operations::listed_server>& what);
+  void seen_running(const model::host_operations::listed_server& what);
   void look_first();
   void perform(task what);
   void give_up(model::server_status status, std::string reason);
@@ -188,6 +225,9 @@ private:
   void enter(model::server_status status, std::string reason = {});
   void arm(timer_use use, model::duration after);
   [[nodiscard]] bool definition_differs() const;
+  [[nodiscard]] bool wants_device(const model::device_id& device) const;
+  [[nodiscard]] std::vector<model::attachment> missing() const;
+  [[nodiscard]] std::string running_reason() const;
   [[nodiscard]] bool wants_to_run() const;
 
   // Constant after construction.
@@ -201,11 +241,18 @@ private:
   bool running_ = false;
   std::optional<model::desired_server> definition_; ///< as last defined in this life of the agent
   std::vector<model::device_id> listed_devices_;    ///< as the backend listed it, ascending
-  std::optional<std::uint32_t> restarts_done_;      ///< unset: not known (adopted)
-  std::set<model::device_id> asked_;                ///< use requested and not ended
+  bool listed_off_ = false; ///< these are its definition's; a running server's may be others
+  std::optional<std::uint32_t> restarts_done_; ///< unset: not known (adopted)
+  std::set<model::device_id> asked_;           ///< use requested and not ended
   std::set<model::device_id> granted_;
   life::readiness devices_ = life::readiness::waiting;
   std::string devices_reason_;
+  // Of the running guest.
+  std::set<model::device_id> plugged_;           ///< that it has
+  std::optional<model::device_id> leaving_;      ///< that it was asked to let go of
+  std::set<model::device_id> left_;              ///< that it let go of unasked
+  std::map<model::device_id, trouble> troubles_; ///< not tried again until something changes
+  std::string paused_;                           ///< why it does not get on; empty = it does
   /// What failed: not tried again until something else is wanted.
   std::optional<model::desired_server> settled_for_;
   /// The restart counter at which the guest went off by itself: started again only above it.
@@ -218,6 +265,7 @@ private:
   timer_use timer_use_ = timer_use::none;
   bool force_next_ = false;                        ///< asking the guest did not help
   std::optional<model::desired_server> attempted_; ///< by the latest define or start
+  model::device_id plugging_;                      ///< by the latest plug or unplug
   /// Listed, not running, and not yet known to stay so: stopped by force before all else, which
   /// the hypervisor does after whatever else it does with the server.
   std::optional<model::host_operations::listed_server> fenced_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string_view>
 
 #include "model/failure.hpp"
@@ -17,23 +18,29 @@ using model::host_operations::bind_device;
 using model::host_operations::define_server;
 using model::host_operations::device_appeared;
 using model::host_operations::device_evidence;
+using model::host_operations::device_left;
 using model::host_operations::device_vanished;
 using model::host_operations::discover;
 using model::host_operations::list_servers;
 using model::host_operations::listed_server;
 using model::host_operations::operation;
 using model::host_operations::operation_result;
+using model::host_operations::plug_device;
 using model::host_operations::reset_device;
 using model::host_operations::server_exited;
 using model::host_operations::server_listing;
+using model::host_operations::server_paused;
+using model::host_operations::server_resumed;
 using model::host_operations::start_server;
 using model::host_operations::stop_server;
-using model::host_operations::unbind_device;
 using model::host_operations::undefine_server;
+using model::host_operations::unplug_device;
 using model::host_operations::verify_device;
 
 /// The operation's name in metrics and logs, e.g. `reset_device`.
 [[nodiscard]] std::string_view operation_name(const operation& what);
+/// All of them.
+[[nodiscard]] std::span<const std::string_view> operation_names();
 
 /// The machine. perform() never blocks; `done` is called exactly once per call, later, on a thread
 /// of the backend's choosing. A failure with errc::outcome_unknown means: observe before doing

@@ -49,10 +49,11 @@ std::string number_or_empty(int value) {
 } // namespace
 
 void snapshot_builder::add_host(const model::host_record& host,
-                                std::optional<model::timestamp> inventory_at) {
+                                std::optional<model::timestamp> inventory_at,
+                                std::int64_t unknown_domains) {
   const auto verdict = judge(host);
   ++made_->host_states[verdict.state];
-  made_->hosts.push_back({host.name, host.last_seen, inventory_at});
+  made_->hosts.push_back({host.name, host.last_seen, inventory_at, unknown_domains});
   hosts_[host.id] = {host.name, verdict.reason, host.partitions, {}};
 }
 

@@ -44,6 +44,7 @@ struct host_sample {
   std::string name;
   model::timestamp last_seen{};
   std::optional<model::timestamp> inventory_at; ///< nullopt: none under the present leadership
+  std::int64_t unknown_domains = 0;
 };
 
 /// An immutable picture of the cluster, made where the cluster's state lives and read by scrapes.
@@ -85,7 +86,8 @@ struct cluster_snapshot {
 /// yet are told with `count_requests`.
 class snapshot_builder {
 public:
-  void add_host(const model::host_record& host, std::optional<model::timestamp> inventory_at);
+  void add_host(const model::host_record& host, std::optional<model::timestamp> inventory_at,
+                std::int64_t unknown_domains = 0);
   void add_device(const model::device_record& device);
   void add_server(const model::server_record& server);
   void count_servers(model::server_status status, std::int64_t count);

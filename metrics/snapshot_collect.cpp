@@ -126,6 +126,9 @@ void collect(const cluster_snapshot& snapshot, sample_sink& sink) {
   out.family(metric::drift_devices);
   out.put({"missing"}, static_cast<double>(snapshot.missing));
   out.put({"orphan_allocation"}, static_cast<double>(snapshot.orphan_allocations));
+  out.family(metric::unknown_domains);
+  for (const auto& host : snapshot.hosts)
+    out.put({host.name}, static_cast<double>(host.unknown_domains));
   out.family(metric::agent_last_seen_timestamp_seconds);
   for (const auto& host : snapshot.hosts) {
     out.put({host.name}, seconds(host.last_seen));

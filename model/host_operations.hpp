@@ -23,11 +23,6 @@ struct bind_device {
   device_id device;
   friend bool operator==(const bind_device&, const bind_device&) = default;
 };
-/// Give the device back to its old driver.
-struct unbind_device {
-  device_id device;
-  friend bool operator==(const unbind_device&, const unbind_device&) = default;
-};
 /// Reset by `method`; empty = the first that the device has.
 struct reset_device {
   device_id device;
@@ -56,6 +51,21 @@ struct stop_server {
   bool force = false;
   friend bool operator==(const stop_server&, const stop_server&) = default;
 };
+/// Plug one of `server.attachments` into the running server. Its guest has it when this succeeds.
+/// Only for a server that can be plugged into (host_info::hot_plug) and a device of one function
+/// that is not to be the display.
+struct plug_device {
+  desired_server server;
+  device_id device;
+  friend bool operator==(const plug_device&, const plug_device&) = default;
+};
+/// Ask the guest of the running server to let go of the device; succeeds once it was asked, or if
+/// the server does not have it. That it let go comes as device_left, and list_servers shows it.
+struct unplug_device {
+  server_id server;
+  device_id device;
+  friend bool operator==(const unplug_device&, const unplug_device&) = default;
+};
 /// Remove the server from the hypervisor, with its disks.
 struct undefine_server {
   server_id server;
@@ -67,8 +77,8 @@ struct list_servers {
 };
 
 using operation =
-    std::variant<discover, bind_device, unbind_device, reset_device, verify_device, define_server,
-                 start_server, stop_server, undefine_server, list_servers>;
+    std::variant<discover, bind_device, reset_device, verify_device, define_server, start_server,
+                 stop_server, plug_device, unplug_device, undefine_server, list_servers>;
 
 /// What was checked of a device: every line must hold before it is free.
 struct device_evidence {
@@ -103,11 +113,18 @@ struct device_evidence {
 
 struct listed_server {
   server_id server;
-  bool running = false;
+  bool running = false; ///< a paused server runs
+  /// That it really holds, if it runs; else that it is defined with.
   std::vector<device_id> devices;
+  std::string paused{}; ///< why its guest does not get on; empty = it does, or it is off
   friend bool operator==(const listed_server&, const listed_server&) = default;
 };
-using server_listing = std::vector<listed_server>;
+struct server_listing {
+  std::vector<listed_server> servers; ///< that carry our mark, ascending by id
+  /// Names of the hypervisor's other domains, ascending. They are looked at and never touched.
+  std::vector<std::string> unknown_domains;
+  friend bool operator==(const server_listing&, const server_listing&) = default;
+};
 
 using operation_result = std::variant<std::monostate, host_info, device_evidence, server_listing>;
 
@@ -126,6 +143,23 @@ struct server_exited {
   std::string reason;
   friend bool operator==(const server_exited&, const server_exited&) = default;
 };
-using backend_event = std::variant<device_vanished, device_appeared, server_exited>;
+/// The running server's guest let go of the device, asked or not: the device is the host's again.
+struct device_left {
+  server_id server;
+  device_id device;
+  friend bool operator==(const device_left&, const device_left&) = default;
+};
+/// The guest was stopped by a fault or by an administrator, and still holds its devices.
+struct server_paused {
+  server_id server;
+  std::string reason;
+  friend bool operator==(const server_paused&, const server_paused&) = default;
+};
+struct server_resumed {
+  server_id server;
+  friend bool operator==(const server_resumed&, const server_resumed&) = default;
+};
+using backend_event = std::variant<device_vanished, device_appeared, server_exited, device_left,
+                                   server_paused, server_resumed>;
 
 } // namespace berth::model::host_operations

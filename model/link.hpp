@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -49,12 +50,13 @@ struct desired_device {
   friend bool operator==(const desired_device&, const desired_device&) = default;
 };
 
-/// The whole host. Servers that are not in it shall be gone; devices that are not in it are left
-/// alone.
+/// The whole host. What is not in it is left alone: a server that the controller does not know is
+/// reported, never removed.
 struct desired_state {
   leader_epoch leader = 0;
   generation_number generation = 0;
   std::vector<desired_server> servers; ///< ascending by id
+  std::vector<server_id> removals;     ///< ascending: shall be gone, and are listed until they are
   std::vector<desired_device> devices; ///< ascending by id
   friend bool operator==(const desired_state&, const desired_state&) = default;
 };
@@ -99,10 +101,20 @@ struct inventory_report {
   friend bool operator==(const inventory_report&, const inventory_report&) = default;
 };
 
+/// A device that could not be plugged into the running server, or out of it. The controller takes
+/// the change of ownership back.
+struct plug_failure {
+  device_id device;
+  device_epoch epoch = 0; ///< of the command that could not be carried out
+  std::string reason;
+  friend bool operator==(const plug_failure&, const plug_failure&) = default;
+};
+
 struct observed_server {
   server_id id;
   server_status status = server_status::unknown;
   std::string reason;
+  std::vector<plug_failure> plug_failures{}; ///< ascending by device
   friend bool operator==(const observed_server&, const observed_server&) = default;
 };
 
@@ -115,6 +127,9 @@ struct observed_device {
   friend bool operator==(const observed_device&, const observed_device&) = default;
 };
 
+/// Of unknown domains that a report names.
+inline constexpr std::size_t unknown_domains_max = 100;
+
 /// What the host sees. A full report lists everything on the host (a server that is not listed is
 /// gone, given that the host has acted on the generation that removed it); a partial one lists what
 /// changed since the last.
@@ -126,6 +141,9 @@ struct observed_state {
   std::vector<observed_server> servers;
   std::vector<server_id> gone; ///< servers undefined since the last report
   std::vector<observed_device> devices;
+  /// Names of the hypervisor's domains that are not berth's, ascending; nullopt = as reported last.
+  /// At most `unknown_domains_max` of them.
+  std::optional<std::vector<std::string>> unknown_domains{};
   friend bool operator==(const observed_state&, const observed_state&) = default;
 };
 

@@ -100,4 +100,8 @@ std::optional<std::string_view> nearest_name(std::string_view word,
   return nearest_of(word, candidates);
 }
 
+std::string seconds_text(duration what) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(what).count()) + " s";
+}
+
 } // namespace berth::model

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "model/time.hpp"
+
 namespace berth::model {
 
 // The few text helpers that messages and matching need. ASCII case only: names here are ASCII.
@@ -24,5 +26,8 @@ namespace berth::model {
 nearest_name(std::string_view word, std::span<const std::string_view> candidates);
 [[nodiscard]] std::optional<std::string_view> nearest_name(std::string_view word,
                                                            std::span<const std::string> candidates);
+
+/// Whole seconds, e.g. `90 s`.
+[[nodiscard]] std::string seconds_text(duration what);
 
 } // namespace berth::model

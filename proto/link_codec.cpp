@@ -31,10 +31,17 @@ static void write(const model::desired_device& in, v1::DesiredDevice& out) {
     write_id(*in.owner, out.mutable_owner());
   out.set_enabled(in.enabled);
 }
+static void write(const model::plug_failure& in, v1::PlugFailure& out) {
+  write_id(in.device, out.mutable_device());
+  out.set_epoch(in.epoch);
+  out.set_reason(in.reason);
+}
 static void write(const model::observed_server& in, v1::ObservedServer& out) {
   write_id(in.id, out.mutable_id());
   out.set_status(to_wire(in.status));
   out.set_reason(in.reason);
+  for (const model::plug_failure& failure : in.plug_failures)
+    write(failure, *out.add_plug_failures());
 }
 static void write(const model::observed_device& in, v1::ObservedDevice& out) {
   write_id(in.id, out.mutable_id());
@@ -59,6 +66,8 @@ static void put(const model::desired_state& in, v1::ToHostFrame& frame) {
     write(server, *out.add_servers());
   for (const model::desired_device& device : in.devices)
     write(device, *out.add_devices());
+  for (const model::server_id& removal : in.removals)
+    write_id(removal, out.add_removals());
 }
 static void put(const model::probe_request&, v1::ToHostFrame& frame) {
   frame.mutable_probe_request();
@@ -91,6 +100,9 @@ static void put(const model::observed_state& in, v1::FromHostFrame& frame) {
     write_id(gone, out.add_gone());
   for (const model::observed_device& device : in.devices)
     write(device, *out.add_devices());
+  if (in.unknown_domains)
+    for (auto* out_names = out.mutable_unknown_domains(); const auto& name : *in.unknown_domains)
+      out_names->add_names(name);
 }
 
 static void read(wire_reader& reader, const v1::LinkHeader& in, model::link_header& out) {
@@ -121,6 +133,7 @@ static void read(wire_reader& reader, const v1::DesiredState& in, model::desired
   out.generation = in.generation();
   reader.each("servers", in.servers(), out.servers);
   reader.each("devices", in.devices(), out.devices);
+  reader.ids("removals", in.removals(), out.removals);
 }
 static void read(wire_reader&, const v1::ReportAcknowledged& in, model::report_acknowledged& out) {
   out.report = in.report();
@@ -132,10 +145,16 @@ static void read(wire_reader& reader, const v1::LinkHello& in, model::link_hello
 static void read(wire_reader& reader, const v1::InventoryReport& in, model::inventory_report& out) {
   reader.nested("info", in.has_info(), in.info(), out.info);
 }
+static void read(wire_reader& reader, const v1::PlugFailure& in, model::plug_failure& out) {
+  reader.id("device", in.device(), out.device);
+  out.epoch = in.epoch();
+  reader.text("reason", in.reason(), out.reason);
+}
 static void read(wire_reader& reader, const v1::ObservedServer& in, model::observed_server& out) {
   reader.id("id", in.id(), out.id);
   reader.choice("status", in.status(), out.status);
   reader.text("reason", in.reason(), out.reason);
+  reader.each("plug_failures", in.plug_failures(), out.plug_failures);
 }
 static void read(wire_reader& reader, const v1::ObservedDevice& in, model::observed_device& out) {
   reader.id("id", in.id(), out.id);
@@ -144,15 +163,21 @@ static void read(wire_reader& reader, const v1::ObservedDevice& in, model::obser
   out.obeyed = in.obeyed();
   reader.text("evidence", in.evidence(), out.evidence);
 }
+static void read(wire_reader& reader, const v1::UnknownDomains& in, std::vector<std::string>& out) {
+  if (static_cast<std::size_t>(in.names_size()) > model::unknown_domains_max)
+    return reader.refuse("names", "has more than " + std::to_string(model::unknown_domains_max) +
+                                      " entries");
+  reader.texts("names", in.names(), out);
+}
 static void read(wire_reader& reader, const v1::ObservedState& in, model::observed_state& out) {
   out.report = in.report();
   out.generation = in.generation();
   out.full = in.full();
   reader.each("servers", in.servers(), out.servers);
-  out.gone.reserve(static_cast<std::size_t>(in.gone_size()));
-  for (const std::string& gone : in.gone())
-    reader.id("gone", gone, out.gone.emplace_back());
+  reader.ids("gone", in.gone(), out.gone);
   reader.each("devices", in.devices(), out.devices);
+  if (in.has_unknown_domains())
+    reader.nested("unknown_domains", true, in.unknown_domains(), out.unknown_domains.emplace());
 }
 
 static void read_message(wire_reader& reader, const v1::ToHostFrame& in, model::to_host& out) {

@@ -69,6 +69,12 @@ public:
     for (const auto& entry : in)
       text(field, entry, out.emplace_back());
   }
+  template <class Repeated, class Tag>
+  void ids(std::string_view field, const Repeated& in, std::vector<model::strong_id<Tag>>& out) {
+    out.reserve(static_cast<std::size_t>(in.size()));
+    for (const std::string& entry : in)
+      id(field, entry, out.emplace_back());
+  }
   template <class Model> void choice(std::string_view field, int number, Model& out) {
     if (const auto value = from_wire<Model>(number))
       out = *value;

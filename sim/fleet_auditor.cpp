@@ -1,5 +1,6 @@
 #include "sim/fleet_auditor.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -30,15 +31,33 @@ struct fleet_auditor::state {
     }
     ++starts;
     servers[server] = {host, devices};
-    for (const auto& device : devices) {
-      const auto [user, is_new] = users.emplace(device, server);
-      if (!is_new)
-        complain("server " + to_string(server) + " starts with device " + to_string(device) +
-                 " of server " + to_string(user->second));
-      if (!used.insert(device).second)
-        complain("server " + to_string(server) + " starts with device " + to_string(device) +
-                 " that was not reset since its last user");
-    }
+    for (const auto& device : devices)
+      takes(server, device);
+  }
+  void takes(const model::server_id& server, const model::device_id& device) {
+    const auto [user, is_new] = users.emplace(device, server);
+    if (!is_new)
+      complain("server " + to_string(server) + " takes device " + to_string(device) +
+               " of server " + to_string(user->second));
+    if (!used.insert(device).second)
+      complain("server " + to_string(server) + " takes device " + to_string(device) +
+               " that was not reset since its last user");
+  }
+  void plugged(const model::server_id& server, const model::device_id& device) {
+    const auto found = servers.find(server);
+    if (found == servers.end())
+      return; // it has gone off since
+    auto& devices = found->second.devices;
+    if (std::find(devices.begin(), devices.end(), device) != devices.end())
+      return; // plugging it in again changes nothing
+    devices.push_back(device);
+    takes(server, device);
+  }
+  void left(const model::server_id& server, const model::device_id& device) {
+    const auto found = servers.find(server);
+    if (found == servers.end() || std::erase(found->second.devices, device) == 0)
+      return;
+    users.erase(device);
   }
   void stopped(const model::server_id& server) {
     const auto found = servers.find(server);
@@ -52,6 +71,15 @@ struct fleet_auditor::state {
     if (const auto user = users.find(device); user != users.end())
       complain(std::string{"device "} + to_string(device) + " on " + host + " is " + how +
                " while server " + to_string(user->second) + " runs with it");
+  }
+  /// The truth of a server that is known to run.
+  void holds(const model::server_id& server, const std::vector<model::device_id>& devices) {
+    const auto before = servers.at(server).devices; // a copy: leaving changes it
+    for (const auto& device : before)
+      if (std::find(devices.begin(), devices.end(), device) == devices.end())
+        left(server, device);
+    for (const auto& device : devices)
+      plugged(server, device);
   }
 
   static std::vector<model::device_id> devices_of(const model::desired_server& server) {
@@ -69,8 +97,8 @@ struct fleet_auditor::state {
     else if (const auto* reset = std::get_if<operations::reset_device>(&what)) {
       touched(host, reset->device, "reset");
       used.erase(reset->device);
-    } else if (const auto* unbind = std::get_if<operations::unbind_device>(&what))
-      touched(host, unbind->device, "unbound");
+    } else if (const auto* plug = std::get_if<operations::plug_device>(&what))
+      plugged(plug->server.id, plug->device);
     else if (const auto* bind = std::get_if<operations::bind_device>(&what))
       touched(host, bind->device, "bound");
   }
@@ -78,7 +106,7 @@ struct fleet_auditor::state {
   /// The truth of one host: what is not in it does not run there.
   void listed(const std::string& host, const operations::server_listing& listing) {
     std::set<model::server_id> alive;
-    for (const auto& each : listing)
+    for (const auto& each : listing.servers)
       if (each.running)
         alive.insert(each.server);
     std::vector<model::server_id> gone;
@@ -87,9 +115,11 @@ struct fleet_auditor::state {
         gone.push_back(server);
     for (const auto& each : gone)
       stopped(each);
-    for (const auto& each : listing) // starts whose answers were lost
+    for (const auto& each : listing.servers) // starts and plugs whose answers were lost
       if (each.running && !servers.contains(each.server))
         started(host, each.server, each.devices);
+      else if (each.running)
+        holds(each.server, each.devices);
   }
 };
 
@@ -123,6 +153,8 @@ public:
         [seen = seen_, listener = std::move(listener)](operations::backend_event what) {
           if (const auto* exited = std::get_if<operations::server_exited>(&what))
             seen->stopped(exited->server);
+          else if (const auto* gone = std::get_if<operations::device_left>(&what))
+            seen->left(gone->server, gone->device);
           listener(std::move(what));
         });
   }

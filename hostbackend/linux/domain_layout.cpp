@@ -51,17 +51,6 @@ std::vector<guest_cell> cells_on(const std::vector<numa_node>& nodes, std::int64
 
 constexpr std::uint64_t window_max = std::uint64_t{1} << 46U; // more than a processor addresses
 
-/// What one root port must forward: its BARs, largest first, end on the largest one's alignment.
-std::uint64_t port_window(const std::vector<std::uint64_t>& bars) {
-  std::uint64_t sum = 0;
-  std::uint64_t largest = 1;
-  for (const auto bar : bars) {
-    sum = std::min(window_max, sum + std::min(bar, window_max));
-    largest = std::max(largest, std::min(bar, window_max));
-  }
-  return (sum + largest - 1) / largest * largest;
-}
-
 } // namespace
 
 memory_layout lay_out_memory(const std::vector<numa_node>& host,
@@ -76,9 +65,19 @@ memory_layout lay_out_memory(const std::vector<numa_node>& host,
   return {std::move(near), std::move(cells)};
 }
 
-std::uint64_t mmio_window(const std::vector<model::device_info>& devices) {
-  constexpr std::uint64_t offered = std::uint64_t{32} << 30U;
+std::uint64_t port_window(const std::vector<std::uint64_t>& bars) {
   std::uint64_t sum = 0;
+  std::uint64_t largest = 1;
+  for (const auto bar : bars) {
+    sum = std::min(window_max, sum + std::min(bar, window_max));
+    largest = std::max(largest, std::min(bar, window_max));
+  }
+  return (sum + largest - 1) / largest * largest;
+}
+
+std::uint64_t mmio_window(const std::vector<model::device_info>& devices, std::uint64_t spare) {
+  constexpr std::uint64_t offered = std::uint64_t{32} << 30U;
+  std::uint64_t sum = std::min(window_max, spare);
   for (const auto& device : devices)
     sum = std::min(window_max, sum + port_window(device.bar_sizes));
   // Twice: companions' BARs, other devices and the gaps that alignment leaves.

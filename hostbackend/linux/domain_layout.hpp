@@ -47,7 +47,11 @@ struct memory_layout {
 
 /// The 64-bit MMIO window that the devices' BARs need, in bytes: a power of two, with room for the
 /// alignment of each; 0 = what firmware offers anyway (32 GiB, OVMF's PcdPciMmio64Size and QEMU's
-/// q35 pci-hole64-size) is enough.
-[[nodiscard]] std::uint64_t mmio_window(const std::vector<model::device_info>& devices);
+/// q35 pci-hole64-size) is enough. `spare`: bytes kept for devices that are plugged in later.
+[[nodiscard]] std::uint64_t mmio_window(const std::vector<model::device_info>& devices,
+                                        std::uint64_t spare = 0);
+/// What a root port must forward for a device with these BARs, in bytes: largest first, they end on
+/// the largest one's alignment.
+[[nodiscard]] std::uint64_t port_window(const std::vector<std::uint64_t>& bars);
 
 } // namespace berth::hostbackend::host_linux

@@ -11,18 +11,37 @@ namespace berth::hostbackend::host_linux {
 using model::errc;
 using model::fail;
 
+namespace {
+
+void write_devices(xml_writer& xml, const domain_note& note, std::string_view element) {
+  for (const auto& [attachment, address] : note.devices)
+    xml.empty(element, {{"id", to_string(attachment.device)},
+                        {"address", to_string(address)},
+                        {"epoch", std::to_string(attachment.epoch)},
+                        {"type", model::to_string(attachment.type)}});
+}
+
+} // namespace
+
 void write_note(xml_writer& xml, const domain_note& note) {
   xml.open("berth:server", {{"xmlns:berth", metadata_namespace},
                             {"id", to_string(note.server)},
                             {"name", note.name},
                             {"project", note.project},
                             {"restarts", std::to_string(note.restarts)}});
-  for (const auto& [attachment, address] : note.devices)
-    xml.empty("berth:device", {{"id", to_string(attachment.device)},
-                               {"address", to_string(address)},
-                               {"epoch", std::to_string(attachment.epoch)},
-                               {"type", model::to_string(attachment.type)}});
+  write_devices(xml, note, "berth:device");
   xml.close();
+}
+
+std::string bare_note(const domain_note& note) {
+  xml_writer xml;
+  xml.open("server", {{"id", to_string(note.server)},
+                      {"name", note.name},
+                      {"project", note.project},
+                      {"restarts", std::to_string(note.restarts)}});
+  write_devices(xml, note, "device");
+  xml.close();
+  return std::move(xml).take();
 }
 
 namespace {

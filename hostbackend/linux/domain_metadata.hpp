@@ -15,6 +15,7 @@ namespace berth::hostbackend::host_linux {
 
 /// The namespace of our element in a domain's `<metadata>`; the last part is its version.
 inline constexpr const char* metadata_namespace = "urn:berth:server:1";
+inline constexpr const char* metadata_prefix = "berth";
 
 /// A device as the domain was given it.
 struct noted_device {
@@ -38,6 +39,9 @@ struct domain_note {
 
 /// Appends the element `berth:server` to a domain's metadata.
 void write_note(xml_writer& xml, const domain_note& note);
+/// The element without its namespace, as virDomainSetMetadata takes it (libvirt adds the namespace)
+/// and virDomainGetMetadata gives it back.
+[[nodiscard]] std::string bare_note(const domain_note& note);
 /// Reads the element, with its namespace or without. Whatever is missing, unknown
 /// or malformed is errc::invalid_argument: half a note is none. At most 256 KiB.
 [[nodiscard]] model::result<domain_note> read_note(std::string_view xml);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <set>
 #include <utility>
 
@@ -19,6 +20,7 @@ using model::result;
 namespace {
 
 constexpr int functions_per_slot = 8;
+constexpr int spare_ports_max = 16;
 constexpr int buses = 256;
 constexpr std::uint32_t vga_class = 0x0300;      // base class and subclass
 constexpr std::string_view alias_prefix = "ua-"; // libvirt keeps this prefix for users
@@ -93,12 +95,14 @@ void write_function(xml_writer& xml, const model::pci_address& at, const guest_f
 class domain_writer {
 public:
   domain_writer(const domain_settings& settings, const model::desired_server& server,
-                std::vector<guest_device> devices)
+                std::vector<guest_device> devices, std::uint64_t spare_window)
       : settings_{settings}, server_{server}, spec_{*server.spec}, devices_{std::move(devices)},
-        windows_{spec_.os == "windows"}, kvm_{settings.by == accelerator::kvm} {
+        windows_{spec_.os == "windows"}, kvm_{settings.by == accelerator::kvm}, spare_window_{
+                                                                                    spare_window} {
     const auto infos = device_infos();
     layout_ = lay_out_memory(settings.numa, infos, spec_.vcpus, spec_.memory_mib);
-    mmio_window_ = mmio_window(infos);
+    const auto ports = static_cast<std::uint64_t>(settings.spare_root_ports);
+    mmio_window_ = mmio_window(infos, ports * spare_window_);
   }
 
   std::string write() && {
@@ -285,6 +289,8 @@ private:
       disk(i);
     for (std::size_t i = 0; i < spec_.networks.size(); ++i)
       network(i);
+    for (int i = 0; i < settings_.spare_root_ports; ++i)
+      spare_ports_.push_back("pci." + root_port());
     serial_console();
     display();
     xml_.empty("memballoon", {{"model", "none"}}); // pages given to a device cannot be taken back
@@ -409,16 +415,8 @@ private:
     xml_.open("video").empty("model", {{"type", "vga"}}).close();
   }
 
-  // libvirt has no element for vfio's x-vga.
   void qemu_extras() {
-    if (const auto* const gpu = primary_display(); gpu != nullptr)
-      xml_.open("qemu:override")
-          .open("qemu:device", {{"alias", alias_of(gpu->attachment.device, 0)}})
-          .open("qemu:frontend")
-          .empty("qemu:property", {{"name", "x-vga"}, {"type", "bool"}, {"value", "true"}})
-          .close()
-          .close()
-          .close();
+    overrides();
     const auto arguments = qemu_arguments();
     if (arguments.empty())
       return;
@@ -426,6 +424,27 @@ private:
     for (const auto& argument : arguments)
       xml_.empty("qemu:arg", {{"value", argument}});
     xml_.close();
+  }
+  // libvirt has no element for vfio's x-vga, nor for what firmware shall keep free behind a root
+  // port (QEMU, docs/pcie_pci_bridge.txt: a port's window cannot grow once the guest runs).
+  void overrides() {
+    const auto* const gpu = primary_display();
+    if (gpu == nullptr && spare_ports_.empty())
+      return;
+    xml_.open("qemu:override");
+    if (gpu != nullptr)
+      override_property(alias_of(gpu->attachment.device, 0), "x-vga", "bool", "true");
+    for (const auto& port : spare_ports_)
+      override_property(port, "pref64-reserve", "unsigned", std::to_string(spare_window_));
+    xml_.close();
+  }
+  void override_property(const std::string& alias, const char* name, const char* type,
+                         const std::string& value) {
+    xml_.open("qemu:device", {{"alias", alias}})
+        .open("qemu:frontend")
+        .empty("qemu:property", {{"name", name}, {"type", type}, {"value", value}})
+        .close()
+        .close();
   }
   [[nodiscard]] std::vector<std::string> qemu_arguments() const {
     std::vector<std::string> arguments;
@@ -444,12 +463,27 @@ private:
   std::vector<guest_device> devices_;
   bool windows_;
   bool kvm_;
+  std::uint64_t spare_window_; ///< bytes behind each spare root port
+  std::vector<std::string> spare_ports_;
   memory_layout layout_;
   std::uint64_t mmio_window_ = 0;
   int next_bus_ = 1; ///< index of the next PCI controller
   std::vector<int> expander_slots_;
   xml_writer xml_;
 };
+
+bool can_be_plugged(const model::device_info& device) {
+  return device.unusable_reason.empty() && device.companions.empty();
+}
+
+/// What a spare root port keeps free, for whichever of the host's devices may come: a power of two.
+std::uint64_t spare_window(const std::vector<model::device_info>& devices) {
+  std::uint64_t largest = std::uint64_t{2} << 20U; // a hot-plug port's own default
+  for (const auto& one : devices)
+    if (can_be_plugged(one))
+      largest = std::max(largest, port_window(one.bar_sizes));
+  return std::bit_ceil(largest);
+}
 
 result<guest_device> find_device(const model::attachment& attachment,
                                  const std::vector<model::device_info>& devices) {
@@ -499,6 +533,14 @@ result<void> check_hugepages(const domain_settings& settings, const model::serve
                                           std::to_string(settings.hugepage_kib) + " KiB");
 }
 
+result<void> check_settings(const domain_settings& settings) {
+  if (settings.spare_root_ports >= 0 && settings.spare_root_ports <= spare_ports_max)
+    return {};
+  return fail(errc::invalid_argument, "spare_root_ports is " +
+                                          std::to_string(settings.spare_root_ports) +
+                                          ": must be 0 to " + std::to_string(spare_ports_max));
+}
+
 } // namespace
 
 std::string volume_prefix(const model::server_id& server) {
@@ -515,8 +557,9 @@ std::string domain_name(const model::server_id& server) {
 
 result<std::string> domain_xml(const domain_settings& settings, const model::desired_server& server,
                                const std::vector<model::device_info>& devices) {
-  for (const auto& checked : {validate(*server.spec), check_networks(settings, *server.spec),
-                              check_hugepages(settings, *server.spec)})
+  for (const auto& checked :
+       {check_settings(settings), validate(*server.spec), check_networks(settings, *server.spec),
+        check_hugepages(settings, *server.spec)})
     if (!checked)
       return tl::unexpected{checked.error()};
   if (!server.spec->qemu_arguments.empty() && !settings.allow_qemu_arguments)
@@ -536,15 +579,27 @@ result<std::string> domain_xml(const domain_settings& settings, const model::des
     attached.push_back(std::move(*device));
   }
   drop_repeated_functions(attached);
-  return domain_writer{settings, server, std::move(attached)}.write();
+  return domain_writer{settings, server, std::move(attached), spare_window(devices)}.write();
 }
 
 std::string device_alias(const model::device_id& device) {
   return std::string{alias_prefix} + to_string(device);
 }
 
-bool holds_device(std::string_view domain_xml, const model::device_id& device) {
-  return domain_xml.find("<alias name='" + device_alias(device) + "'/>") != std::string_view::npos;
+result<std::string> hot_plug_xml(const model::attachment& attachment,
+                                 const model::device_info& device, unsigned bus) {
+  if (!device.companions.empty())
+    return fail(errc::wrong_state, "device " + to_string(device.address) +
+                                       " has companions and cannot be plugged in or out of a "
+                                       "running server: stop it first");
+  if (attachment.type == model::dev_type::gpu_vga)
+    return fail(errc::wrong_state, "device " + to_string(device.address) +
+                                       " is to be the server's display, which a running server "
+                                       "cannot change: stop it first");
+  xml_writer xml;
+  write_function(xml, device.address,
+                 {.alias = device_alias(device.id), .bus = std::to_string(bus)});
+  return std::move(xml).take();
 }
 
 std::optional<model::device_id> device_of_alias(std::string_view alias) {

@@ -36,6 +36,7 @@ struct domain_settings {
   std::string uefi_code = "/usr/share/OVMF/OVMF_CODE_4M.fd";
   std::string uefi_variables = "/usr/share/OVMF/OVMF_VARS_4M.fd"; ///< copied for each server
   std::string serial_log_directory; ///< empty = the console is not logged
+  int spare_root_ports = 0;         ///< for hot-plug; 0..16
   /// Whether server_spec::qemu_arguments are obeyed; a server that has some is refused otherwise.
   bool allow_qemu_arguments = false;
   std::vector<numa_node> numa; ///< the host's memory nodes; empty = nothing is pinned
@@ -49,8 +50,8 @@ struct domain_settings {
 /// domain's title.
 [[nodiscard]] std::string domain_name(const model::server_id& server);
 
-/// The domain's XML for libvirt (https://libvirt.org/formatdomain.html). `devices` are those of
-/// `server.attachments`, in any order. docs/servers.md shows and explains the result.
+/// The domain's XML for libvirt (https://libvirt.org/formatdomain.html). `devices` are the
+/// host's, in any order. docs/servers.md shows and explains the result.
 /// Fails with invalid_argument (a bound of model::validate, an unknown network, a device that
 /// cannot be what its type says), not_found (an attached device that is not among `devices`).
 [[nodiscard]] model::result<std::string> domain_xml(const domain_settings& settings,
@@ -59,8 +60,11 @@ struct domain_settings {
 
 /// The alias of the device's own function in a domain, `ua-<device>`.
 [[nodiscard]] std::string device_alias(const model::device_id& device);
-/// True if a running domain's XML, as libvirt gives it, has the device's own function.
-[[nodiscard]] bool holds_device(std::string_view domain_xml, const model::device_id& device);
+/// What plugs the device into a running domain's free root port. wrong_state for what needs a
+/// stopped server: the display, and a device with companions (libvirt 9.0 unplugs no slot with
+/// several functions).
+[[nodiscard]] model::result<std::string>
+hot_plug_xml(const model::attachment& attachment, const model::device_info& device, unsigned bus);
 /// The device whose function carries this alias in a domain (libvirt's device-removed event);
 /// nullopt = none of ours, or only a companion.
 [[nodiscard]] std::optional<model::device_id> device_of_alias(std::string_view alias);

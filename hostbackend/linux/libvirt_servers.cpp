@@ -12,6 +12,7 @@
 #include "hostbackend/linux/call_within.hpp"
 #include "hostbackend/linux/domain_metadata.hpp"
 #include "hostbackend/linux/exit_tracker.hpp"
+#include "hostbackend/linux/hot_plug.hpp"
 #include "hostbackend/linux/libvirt_errors.hpp"
 #include "hostbackend/linux/libvirt_handles.hpp"
 #include "hostbackend/linux/libvirt_link.hpp"
@@ -22,8 +23,12 @@ namespace berth::hostbackend::host_linux {
 using model::errc;
 using model::fail;
 using model::result;
+using model::host_operations::device_left;
 using model::host_operations::listed_server;
 using model::host_operations::server_exited;
+using model::host_operations::server_listing;
+using model::host_operations::server_paused;
+using model::host_operations::server_resumed;
 
 namespace {
 
@@ -159,8 +164,99 @@ result<std::string> xml_of(virDomain& domain) {
   return std::string{xml.get()};
 }
 
+/// A running server's domain, what it says of itself, and its XML.
+struct live_domain {
+  domain_handle handle;
+  domain_note note;
+  std::string xml;
+};
+
+result<live_domain> find_running(virConnect& connection, const model::server_id& server) {
+  auto domain = find_domain(connection, server);
+  if (!domain)
+    return tl::unexpected{std::move(domain).error()};
+  if (!domain->active)
+    return fail(errc::wrong_state, name_of(server) + " is off: define it anew instead");
+  auto note = note_of(*domain->handle);
+  auto xml = xml_of(*domain->handle);
+  if (!note || !xml)
+    return tl::unexpected{note ? xml.error() : note.error()};
+  return live_domain{std::move(domain->handle), note->value_or(domain_note{}), std::move(*xml)};
+}
+
+// Only the running guest changes: before its next start the server is defined anew.
+constexpr unsigned now = VIR_DOMAIN_AFFECT_LIVE;
+
+/// The note comes first: a device is never in a domain that does not say so.
+result<void> add_to_note(live_domain& domain, const noted_device& device) {
+  std::erase_if(domain.note.devices, [&](const noted_device& one) {
+    return one.attachment.device == device.attachment.device;
+  });
+  domain.note.devices.push_back(device);
+  const auto text = bare_note(domain.note);
+  if (virDomainSetMetadata(domain.handle.get(), VIR_DOMAIN_METADATA_ELEMENT, text.c_str(),
+                           metadata_prefix, metadata_namespace, now) < 0)
+    return libvirt_failed("metadata of " + name_of(domain.note.server));
+  return {};
+}
+
+result<void> plug_in(virConnect& connection, const model::server_id& server,
+                     const model::attachment& attachment, const model::device_info& device) {
+  auto domain = find_running(connection, server);
+  if (!domain)
+    return tl::unexpected{std::move(domain).error()};
+  if (holds_device(domain->xml, device.id))
+    return {};
+  const auto port = free_root_port(domain->xml);
+  if (!port)
+    return fail(errc::wrong_state, name_of(server) +
+                                       " has no free root port: stop it first, or raise "
+                                       "spare_root_ports for servers to come");
+  const auto xml = hot_plug_xml(attachment, device, *port);
+  if (!xml)
+    return tl::unexpected{xml.error()};
+  if (auto noted = add_to_note(*domain, {attachment, device.address}); !noted)
+    return noted;
+  if (virDomainAttachDeviceFlags(domain->handle.get(), xml->c_str(), now) < 0)
+    return libvirt_failed("attachment of " + to_string(device.address) + " to " + name_of(server));
+  return {};
+}
+
+result<void> plug_out(virConnect& connection, const model::server_id& server,
+                      const model::device_id& device) {
+  const auto domain = find_domain(connection, server);
+  if (!domain)
+    return tl::unexpected{domain.error()};
+  if (!domain->active)
+    return {};
+  const auto xml = xml_of(*domain->handle);
+  if (!xml)
+    return tl::unexpected{xml.error()};
+  if (!holds_device(*xml, device))
+    return {};
+  if (virDomainDetachDeviceAlias(domain->handle.get(), device_alias(device).c_str(), now) < 0)
+    return libvirt_failed("detachment of device " + to_string(device) + " from " + name_of(server));
+  return {};
+}
+
+/// Why the running domain's guest does not get on; empty = it does.
+std::string reason_of_state(virDomain& domain) {
+  int state = 0;
+  int detail = 0;
+  if (virDomainGetState(&domain, &state, &detail, 0) < 0 || state != VIR_DOMAIN_PAUSED)
+    return {}; // unknown: the next listing tells
+  switch (detail) {
+  case VIR_DOMAIN_PAUSED_IOERROR:
+    return "paused on a disk's error";
+  case VIR_DOMAIN_PAUSED_CRASHED:
+    return "its guest crashed";
+  default:
+    return "paused by an administrator, or by QEMU on a device's error: see its log";
+  }
+}
+
 /// Domains that vanish while they are looked at are left out.
-result<void> look_at(virDomain& domain, domain_listing& survey) {
+result<void> look_at(virDomain& domain, server_listing& survey) {
   const auto vanished = [](const model::failure& why) {
     return why.details.contains("libvirt_code") &&
            why.details.at("libvirt_code") == std::to_string(VIR_ERR_NO_DOMAIN);
@@ -169,7 +265,7 @@ result<void> look_at(virDomain& domain, domain_listing& survey) {
   if (!note)
     return vanished(note.error()) ? result<void>{} : tl::unexpected{note.error()};
   if (!*note) {
-    survey.foreign.emplace_back(virDomainGetName(&domain));
+    survey.unknown_domains.emplace_back(virDomainGetName(&domain));
     return {};
   }
   const auto active = is_active(domain, name_of((*note)->server));
@@ -178,15 +274,18 @@ result<void> look_at(virDomain& domain, domain_listing& survey) {
   const auto xml = xml_of(domain);
   if (!xml)
     return vanished(xml.error()) ? result<void>{} : tl::unexpected{xml.error()};
-  listed_server server{.server = (*note)->server, .running = *active, .devices = {}};
+  listed_server server{.server = (*note)->server,
+                       .running = *active,
+                       .devices = {},
+                       .paused = *active ? reason_of_state(domain) : std::string{}};
   for (const auto& device : (*note)->devices)
     if (holds_device(*xml, device.attachment.device))
       server.devices.push_back(device.attachment.device);
-  survey.ours.push_back(std::move(server));
+  survey.servers.push_back(std::move(server));
   return {};
 }
 
-result<domain_listing> survey_domains(virConnect& connection) {
+result<server_listing> survey_domains(virConnect& connection) {
   virDomainPtr* listed = nullptr;
   const int count = virConnectListAllDomains(&connection, &listed, 0);
   if (count < 0)
@@ -195,13 +294,12 @@ result<domain_listing> survey_domains(virConnect& connection) {
   std::vector<domain_handle> domains;
   for (int i = 0; i < count; ++i)
     domains.emplace_back(listed[i]);
-  domain_listing survey;
+  server_listing survey;
   for (const auto& domain : domains)
     if (auto looked = look_at(*domain, survey); !looked)
       return tl::unexpected{std::move(looked).error()};
-  std::sort(survey.ours.begin(), survey.ours.end(),
-            [](const auto& a, const auto& b) { return a.server < b.server; });
-  std::sort(survey.foreign.begin(), survey.foreign.end());
+  std::ranges::sort(survey.servers, {}, &listed_server::server);
+  std::ranges::sort(survey.unknown_domains);
   return survey;
 }
 
@@ -314,7 +412,7 @@ private:
 
   /// A new connection: what ended without an event shows in the listing.
   result<void> observe(const connection_handle& connection) {
-    auto survey = call_within<result<domain_listing>>(
+    auto survey = call_within<result<server_listing>>(
         settings_.call_limit, [connection] { return survey_domains(*connection); });
     if (!survey)
       return fail(errc::outcome_unknown, "libvirtd does not list its domains");
@@ -322,11 +420,11 @@ private:
       return tl::unexpected{std::move(*survey).error()};
     std::set<model::server_id> running;
     std::vector<model::server_id> ended;
-    for (const auto& one : (*survey)->ours)
+    for (const auto& one : (*survey)->servers)
       if (one.running)
         running.insert(one.server);
     track([&](exit_tracker& tracker) {
-      for (const auto& one : (*survey)->ours)
+      for (const auto& one : (*survey)->servers)
         tracker.ours(one.server);
       ended = tracker.observed(std::move(running));
     });
@@ -346,6 +444,8 @@ private:
       stopped(*server, detail);
     else if (event == VIR_DOMAIN_EVENT_SUSPENDED && is_ours(*server))
       tell(server_paused{*server, reason_of_pause(detail)});
+    else if (event == VIR_DOMAIN_EVENT_RESUMED && is_ours(*server))
+      tell(server_resumed{*server});
   }
   void stopped(const model::server_id& server, int detail) {
     bool unasked = false;
@@ -419,6 +519,21 @@ result<void> libvirt_servers::stop(const model::server_id& server, bool force) {
   return stopped;
 }
 
+result<void> libvirt_servers::plug(const model::server_id& server,
+                                   const model::attachment& attachment,
+                                   const model::device_info& device) {
+  return state_->within<void>(
+      state_->settings().call_limit, "attachment to " + name_of(server),
+      [=](virConnect& connection) { return plug_in(connection, server, attachment, device); });
+}
+
+result<void> libvirt_servers::unplug(const model::server_id& server,
+                                     const model::device_id& device) {
+  return state_->within<void>(
+      state_->settings().call_limit, "detachment from " + name_of(server),
+      [=](virConnect& connection) { return plug_out(connection, server, device); });
+}
+
 result<void> libvirt_servers::undefine(const model::server_id& server) {
   auto undefined =
       state_->within<void>(state_->settings().call_limit, "removal of " + name_of(server),
@@ -430,12 +545,12 @@ result<void> libvirt_servers::undefine(const model::server_id& server) {
   return undefined;
 }
 
-result<domain_listing> libvirt_servers::list() const {
-  auto all = state_->within<domain_listing>(state_->settings().call_limit, "list of servers",
+result<server_listing> libvirt_servers::list() const {
+  auto all = state_->within<server_listing>(state_->settings().call_limit, "list of servers",
                                             survey_domains);
   if (all)
     state_->track([&](exit_tracker& tracker) {
-      for (const auto& one : all->ours)
+      for (const auto& one : all->servers)
         tracker.ours(one.server);
     });
   return all;

@@ -26,19 +26,6 @@ struct libvirt_settings {
   int keepalive_seconds = 5; ///< a libvirtd that is silent for four of these is given up
 };
 
-/// A server's guest was stopped by a fault or by an administrator, and still holds its devices. The
-/// reason for a fault is in QEMU's log.
-struct server_paused {
-  model::server_id server;
-  std::string reason;
-  friend bool operator==(const server_paused&, const server_paused&) = default;
-};
-/// The guest let go of the device: it is the host's again.
-struct device_left {
-  model::server_id server;
-  model::device_id device;
-  friend bool operator==(const device_left&, const device_left&) = default;
-};
 /// libvirtd went away or came back. After it came back every server_exited that was missed has been
 /// given.
 struct libvirt_reachable {
@@ -46,16 +33,10 @@ struct libvirt_reachable {
   std::string reason; ///< why not
   friend bool operator==(const libvirt_reachable&, const libvirt_reachable&) = default;
 };
-using server_event = std::variant<model::host_operations::server_exited, server_paused, device_left,
-                                  libvirt_reachable>;
-
-struct domain_listing {
-  /// Ascending by id, with the devices that they really hold; a paused server runs.
-  model::host_operations::server_listing ours;
-  std::vector<std::string> foreign; ///< names of domains that are not ours, ascending
-
-  friend bool operator==(const domain_listing&, const domain_listing&) = default;
-};
+using server_event =
+    std::variant<model::host_operations::server_exited, model::host_operations::server_paused,
+                 model::host_operations::server_resumed, model::host_operations::device_left,
+                 libvirt_reachable>;
 
 /// Servers as domains of libvirt. Operations block up to their limit, are idempotent, and may be
 /// called on any thread; one server at a time is the caller's business. A domain without our
@@ -83,9 +64,18 @@ public:
   [[nodiscard]] model::result<void> start(const model::server_id& server);
   /// As model::host_operations::stop_server says.
   [[nodiscard]] model::result<void> stop(const model::server_id& server, bool force);
+  /// Plugs the device into the running server, until it stops. Needs a free root port
+  /// (domain_settings::spare_root_ports); wrong_state when there is none, when the server is off,
+  /// or as hot_plug_xml() says.
+  [[nodiscard]] model::result<void> plug(const model::server_id& server,
+                                         const model::attachment& attachment,
+                                         const model::device_info& device);
+  /// As model::host_operations::unplug_device says.
+  [[nodiscard]] model::result<void> unplug(const model::server_id& server,
+                                           const model::device_id& device);
   /// Removes the domain and the server's disks. A running server is refused.
   [[nodiscard]] model::result<void> undefine(const model::server_id& server);
-  [[nodiscard]] model::result<domain_listing> list() const;
+  [[nodiscard]] model::result<model::host_operations::server_listing> list() const;
 
 private:
   class state;

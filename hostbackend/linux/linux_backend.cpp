@@ -27,12 +27,13 @@ struct key_of {
   std::string operator()(const discover&) const { return "machine"; }
   std::string operator()(const list_servers&) const { return "list"; }
   std::string operator()(const bind_device& what) const { return to_string(what.device); }
-  std::string operator()(const unbind_device& what) const { return to_string(what.device); }
   std::string operator()(const reset_device& what) const { return to_string(what.device); }
   std::string operator()(const verify_device& what) const { return to_string(what.device); }
   std::string operator()(const define_server& what) const { return to_string(what.server.id); }
   std::string operator()(const start_server& what) const { return to_string(what.server.id); }
   std::string operator()(const stop_server& what) const { return to_string(what.server); }
+  std::string operator()(const plug_device& what) const { return to_string(what.server.id); }
+  std::string operator()(const unplug_device& what) const { return to_string(what.server); }
   std::string operator()(const undefine_server& what) const { return to_string(what.server); }
 };
 
@@ -101,7 +102,6 @@ private:
     return std::move(scan->info);
   }
   outcome carry_out(const bind_device& what) { return done_or(devices_->bind(what.device)); }
-  outcome carry_out(const unbind_device& what) { return done_or(devices_->unbind(what.device)); }
   outcome carry_out(const reset_device& what) {
     return done_or(devices_->reset(what.device, what.method));
   }
@@ -112,27 +112,37 @@ private:
     return std::move(*evidence);
   }
   outcome carry_out(const define_server& what) {
-    std::vector<model::device_info> known;
-    {
-      const std::scoped_lock hold{guard_};
-      known = inventory_;
-    }
-    return done_or(servers_.define(what.server, known));
+    return done_or(servers_.define(what.server, inventory()));
   }
   outcome carry_out(const start_server& what) { return done_or(servers_.start(what.server.id)); }
   outcome carry_out(const stop_server& what) {
     return done_or(servers_.stop(what.server, what.force));
+  }
+  outcome carry_out(const plug_device& what) {
+    const auto known = inventory();
+    const auto device = std::ranges::find(known, what.device, &model::device_info::id);
+    const auto attachment =
+        std::ranges::find(what.server.attachments, what.device, &model::attachment::device);
+    if (device == known.end() || attachment == what.server.attachments.end())
+      return fail(errc::not_found, "device " + to_string(what.device) +
+                                       " is not on this machine, or is not server " +
+                                       to_string(what.server.id) + "'s");
+    return done_or(servers_.plug(what.server.id, *attachment, *device));
+  }
+  outcome carry_out(const unplug_device& what) {
+    return done_or(servers_.unplug(what.server, what.device));
   }
   outcome carry_out(const undefine_server& what) { return done_or(servers_.undefine(what.server)); }
   outcome carry_out(const list_servers&) {
     auto all = servers_.list();
     if (!all)
       return tl::unexpected<model::failure>{std::move(all.error())};
-    std::vector<std::string> lines;
-    for (const auto& name : all->foreign)
-      lines.push_back("domain " + name + " is not berth's: it is left alone");
-    tell(std::move(lines), told_domains_);
-    return std::move(all->ours);
+    return std::move(*all);
+  }
+
+  [[nodiscard]] std::vector<model::device_info> inventory() const {
+    const std::scoped_lock hold{guard_};
+    return inventory_;
   }
 
   /// The watch begins with what was reported first; what changes after that, it says.
@@ -156,16 +166,12 @@ private:
   }
 
   void heard(const server_event& what) {
-    if (const auto* exited = std::get_if<server_exited>(&what))
-      emit(*exited);
-    else if (const auto* paused = std::get_if<server_paused>(&what))
-      remark_("server " + to_string(paused->server) + " is paused: " + paused->reason);
-    else if (const auto* left = std::get_if<device_left>(&what))
-      remark_("server " + to_string(left->server) + " let go of device " + to_string(left->device));
-    else if (const auto* libvirt = std::get_if<libvirt_reachable>(&what))
-      remark_(libvirt->reachable ? "libvirt is reachable"
-                                 : "libvirt is not reachable: " + libvirt->reason);
+    std::visit([this](const auto& each) { heard_of(each); }, what);
   }
+  void heard_of(const libvirt_reachable& what) {
+    remark_(what.reachable ? "libvirt is reachable" : "libvirt is not reachable: " + what.reason);
+  }
+  template <class Event> void heard_of(const Event& what) { emit(what); }
 
   void emit(backend_event what) {
     std::function<void(backend_event)> listener;
@@ -199,7 +205,6 @@ private:
   std::function<void(backend_event)> listener_;
   std::vector<model::device_info> inventory_; ///< as it was reported last
   std::set<std::string> told_remarks_;
-  std::set<std::string> told_domains_;
   libvirt_servers servers_;
   std::optional<device_watch> watch_; ///< used by discover only
   keyed_workers workers_;             ///< last: its jobs use all the rest

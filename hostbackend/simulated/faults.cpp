@@ -4,25 +4,23 @@
 #include <array>
 #include <utility>
 
+#include "hostbackend/host_backend.hpp"
 #include "hostbackend/simulated/yaml_reader.hpp"
 
 namespace berth::hostbackend::simulated {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, fault_kind>, 7> kinds{{
+constexpr std::array<std::pair<std::string_view, fault_kind>, 8> kinds{{
     {"fail", fault_kind::fail},
     {"stuck", fault_kind::stuck},
     {"unknown", fault_kind::unknown},
     {"slow", fault_kind::slow},
     {"unreadable", fault_kind::unreadable},
     {"link_degraded", fault_kind::link_degraded},
+    {"ignored", fault_kind::ignored},
     {"off_bus", fault_kind::off_bus},
 }};
-
-constexpr std::array<std::string_view, 10> operations{
-    "discover",      "bind_device",  "unbind_device", "reset_device",    "verify_device",
-    "define_server", "start_server", "stop_server",   "undefine_server", "list_servers"};
 
 fault read_fault(const yaml_document& document, const YAML::Node& node) {
   const yaml_fields fields{
@@ -32,7 +30,8 @@ fault read_fault(const yaml_document& document, const YAML::Node& node) {
       {"on", "kind", "host", "device", "method", "probability", "times", "factor"}};
   fault one;
   one.operation = fields.text("on");
-  if (std::find(operations.begin(), operations.end(), one.operation) == operations.end())
+  const auto operations = operation_names();
+  if (std::ranges::find(operations, one.operation) == operations.end())
     fields.refuse("on", "`" + one.operation + "` is no operation, e.g. reset_device");
   const auto kind = fields.text("kind");
   const auto found = std::find_if(kinds.begin(), kinds.end(),
@@ -40,7 +39,7 @@ fault read_fault(const yaml_document& document, const YAML::Node& node) {
   if (found == kinds.end())
     fields.refuse("kind", "`" + kind +
                               "` is no kind of fault: fail, stuck, unknown, slow, "
-                              "unreadable, link_degraded or off_bus");
+                              "unreadable, link_degraded, ignored or off_bus");
   one.kind = found->second;
   one.host = fields.text("host", "");
   if (fields.has("device")) {

@@ -19,6 +19,7 @@ enum class fault_kind : std::uint8_t {
   slow,       ///< it takes `factor` times as long
   unreadable, ///< it succeeds, and the configuration space reads 0xFF until a reset without a fault
   link_degraded, ///< likewise, the link comes up with half its lanes
+  ignored,       ///< it succeeds and nothing comes of it: a guest that does not do what it is asked
   off_bus,       ///< the device leaves the bus: device_lost, and a device_vanished event
 };
 

@@ -21,12 +21,13 @@ std::map<std::string, operation_time, std::less<>> simulated_settings::default_t
   return {
       {"discover", {milliseconds{50}, milliseconds{20}}},
       {"bind_device", {milliseconds{300}, milliseconds{200}}},
-      {"unbind_device", {milliseconds{200}, milliseconds{100}}},
       {"reset_device", {milliseconds{1000}, milliseconds{300}}},
       {"verify_device", {milliseconds{20}, milliseconds{10}}},
       {"define_server", {milliseconds{100}, milliseconds{100}}},
       {"start_server", {milliseconds{1500}, milliseconds{2000}}},
       {"stop_server", {milliseconds{100}, milliseconds{200}}},
+      {"plug_device", {milliseconds{300}, milliseconds{200}}},
+      {"unplug_device", {milliseconds{50}, milliseconds{50}}},
       {"undefine_server", {milliseconds{100}, milliseconds{100}}},
       {"list_servers", {milliseconds{20}, milliseconds{10}}},
   };
@@ -39,12 +40,14 @@ using outcome = model::result<operation_result>;
 std::optional<model::device_id> device_of(const operation& what) {
   if (const auto* bind = std::get_if<bind_device>(&what))
     return bind->device;
-  if (const auto* unbind = std::get_if<unbind_device>(&what))
-    return unbind->device;
   if (const auto* reset = std::get_if<reset_device>(&what))
     return reset->device;
   if (const auto* verify = std::get_if<verify_device>(&what))
     return verify->device;
+  if (const auto* plug = std::get_if<plug_device>(&what))
+    return plug->device;
+  if (const auto* unplug = std::get_if<unplug_device>(&what))
+    return unplug->device;
   return std::nullopt;
 }
 
@@ -55,13 +58,17 @@ std::optional<model::server_id> server_of(const operation& what) {
     return start->server.id;
   if (const auto* stop = std::get_if<stop_server>(&what))
     return stop->server;
+  if (const auto* plug = std::get_if<plug_device>(&what))
+    return plug->server.id;
+  if (const auto* unplug = std::get_if<unplug_device>(&what))
+    return unplug->server;
   if (const auto* undefine = std::get_if<undefine_server>(&what))
     return undefine->server;
   return std::nullopt;
 }
 
 errc code_of_failing(const operation& what) {
-  if (std::holds_alternative<bind_device>(what) || std::holds_alternative<unbind_device>(what))
+  if (std::holds_alternative<bind_device>(what))
     return errc::bind_failed;
   if (std::holds_alternative<reset_device>(what))
     return errc::reset_failed;
@@ -98,11 +105,19 @@ public:
   };
   struct server_cell {
     bool running = false;
-    std::vector<model::device_id> devices;
+    std::vector<model::device_id> defined; ///< devices of its definition
+    std::vector<model::device_id> held{};  ///< devices that it runs with
+    std::string paused{};
   };
   struct strike {
     fault_kind kind = fault_kind::fail;
     double factor = 1;
+  };
+  /// A guest does what it was asked to after a while: lets go of the device, or powers off.
+  struct guest_answer {
+    model::server_id server;
+    std::optional<model::device_id> device;
+    model::duration delay{};
   };
   struct waiting {
     operation what;
@@ -168,17 +183,20 @@ public:
     outcome result = std::monostate{};
     std::vector<backend_event> events;
     std::function<void(backend_event)> listener;
-    std::vector<std::pair<model::server_id, model::duration>> shutting_down;
+    std::vector<guest_answer> answers;
     {
       const std::lock_guard lock{mutex_};
       result = struck ? strike_down(what, *struck, events) : carry_out(what);
       listener = listener_;
-      shutting_down = std::exchange(shutting_down_, {});
+      answers = std::exchange(guest_answers_, {});
     }
-    for (const auto& [server, delay] : shutting_down)
-      clock_.after(delay, [weak = weak_from_this(), id = server] {
-        if (const auto self = weak.lock())
-          self->end_guest(id, "the guest powered off");
+    for (const auto& answer : answers)
+      clock_.after(answer.delay, [weak = weak_from_this(), answer] {
+        const auto self = weak.lock();
+        if (self && answer.device)
+          self->let_go(answer.server, *answer.device);
+        else if (self)
+          self->end_guest(answer.server, "the guest powered off");
       });
     go_on_after(what);
     done(std::move(result));
@@ -264,6 +282,8 @@ public:
       devices_[*index].bound = false;
       events.emplace_back(device_vanished{*id, "fell off the bus (injected)"});
       return fail(errc::device_lost, name_of(*index) + " fell off the bus (injected)");
+    case fault_kind::ignored:
+      return std::monostate{};
     case fault_kind::unreadable:
     case fault_kind::link_degraded: {
       auto result = carry_out(what);
@@ -283,8 +303,11 @@ public:
     return std::visit([this](const auto& one) { return run(one); }, what);
   }
 
+  [[nodiscard]] bool can_plug() const { return host_.kind->hot_plug || settings_->hot_plug; }
+
   outcome run(const discover&) {
     auto info = describe(host_, settings_->agent_version);
+    info.hot_plug = can_plug();
     std::erase_if(info.devices, [this](const auto& device) {
       const auto index = index_of(device.id);
       return index && !devices_[*index].present;
@@ -311,17 +334,6 @@ public:
       return fail(errc::group_not_viable,
                   "device " + to_string(facts.address) + ": " + facts.unusable_reason);
     (*cell)->bound = true;
-    return std::monostate{};
-  }
-
-  outcome run(const unbind_device& what) {
-    const auto cell = present(what.device);
-    if (!cell)
-      return tl::unexpected<model::failure>{cell.error()};
-    if ((*cell)->held_by)
-      return fail(errc::bind_failed, name_of(*index_of(what.device)) + " is held by server " +
-                                         to_string(*(*cell)->held_by));
-    (*cell)->bound = false;
     return std::monostate{};
   }
 
@@ -363,9 +375,51 @@ public:
     if (cell.running)
       return fail(errc::hypervisor_failed,
                   "server " + to_string(what.server.id) + " runs and cannot be redefined");
-    cell.devices.clear();
+    cell.defined.clear();
     for (const auto& one : what.server.attachments)
-      cell.devices.push_back(one.device);
+      cell.defined.push_back(one.device);
+    return std::monostate{};
+  }
+
+  /// What a hypervisor checks before it opens a device.
+  model::result<void> may_be_used(const model::device_id& id) {
+    const auto device = present(id);
+    if (!device)
+      return tl::unexpected<model::failure>{device.error()};
+    const auto name = name_of(*index_of(id));
+    if (!(*device)->bound)
+      return fail(errc::hypervisor_failed, name + " is not bound to vfio-pci");
+    if ((*device)->held_by)
+      return fail(errc::hypervisor_failed,
+                  name + " is in use by server " + to_string(*(*device)->held_by));
+    if ((*device)->unreadable)
+      return fail(errc::hypervisor_failed, name + ": unknown header type 7f");
+    return {};
+  }
+
+  outcome run(const plug_device& what) {
+    const auto found = servers_.find(what.server.id);
+    if (found == servers_.end() || !found->second.running)
+      return fail(errc::wrong_state, "server " + to_string(what.server.id) + " does not run");
+    auto& held = found->second.held;
+    if (std::ranges::find(held, what.device) != held.end())
+      return std::monostate{};
+    if (!can_plug())
+      return fail(errc::wrong_state, "host " + host_.name + " does not plug into running servers");
+    if (auto usable = may_be_used(what.device); !usable)
+      return tl::unexpected<model::failure>{std::move(usable.error())};
+    devices_[*index_of(what.device)].held_by = what.server.id;
+    held.push_back(what.device);
+    return std::monostate{};
+  }
+
+  outcome run(const unplug_device& what) {
+    const auto found = servers_.find(what.server);
+    if (found == servers_.end() || !found->second.running)
+      return std::monostate{};
+    const auto& held = found->second.held;
+    if (std::ranges::find(held, what.device) != held.end())
+      guest_answers_.push_back({what.server, what.device, draw(settings_->guest_unplug)});
     return std::monostate{};
   }
 
@@ -377,21 +431,12 @@ public:
     auto& cell = found->second;
     if (cell.running)
       return std::monostate{};
-    for (const auto& id : cell.devices) {
-      const auto device = present(id);
-      if (!device)
-        return tl::unexpected<model::failure>{device.error()};
-      const auto name = name_of(*index_of(id));
-      if (!(*device)->bound)
-        return fail(errc::hypervisor_failed, name + " is not bound to vfio-pci");
-      if ((*device)->held_by)
-        return fail(errc::hypervisor_failed,
-                    name + " is in use by server " + to_string(*(*device)->held_by));
-      if ((*device)->unreadable)
-        return fail(errc::hypervisor_failed, name + ": unknown header type 7f");
-    }
-    for (const auto& id : cell.devices)
+    for (const auto& id : cell.defined)
+      if (auto usable = may_be_used(id); !usable)
+        return tl::unexpected<model::failure>{std::move(usable.error())};
+    for (const auto& id : cell.defined)
       devices_[*index_of(id)].held_by = what.server.id;
+    cell.held = cell.defined;
     cell.running = true;
     return std::monostate{};
   }
@@ -400,8 +445,10 @@ public:
     for (auto& device : devices_)
       if (device.held_by == server)
         device.held_by.reset();
-    if (const auto found = servers_.find(server); found != servers_.end())
+    if (const auto found = servers_.find(server); found != servers_.end()) {
       found->second.running = false;
+      found->second.paused.clear();
+    }
   }
 
   outcome run(const stop_server& what) {
@@ -412,7 +459,7 @@ public:
       power_off(what.server);
       return std::monostate{};
     }
-    shutting_down_.emplace_back(what.server, draw(settings_->guest_shutdown));
+    guest_answers_.push_back({what.server, std::nullopt, draw(settings_->guest_shutdown)});
     return std::monostate{};
   }
 
@@ -428,10 +475,13 @@ public:
   }
 
   outcome run(const list_servers&) {
-    server_listing all;
-    all.reserve(servers_.size());
+    server_listing all{.servers = {}, .unknown_domains = unknown_domains_};
+    all.servers.reserve(servers_.size());
     for (const auto& [id, cell] : servers_)
-      all.push_back({.server = id, .running = cell.running, .devices = cell.devices});
+      all.servers.push_back({.server = id,
+                             .running = cell.running,
+                             .devices = cell.running ? cell.held : cell.defined,
+                             .paused = cell.paused});
     return all;
   }
 
@@ -449,6 +499,38 @@ public:
     }
     if (listener)
       listener(server_exited{server, reason});
+  }
+
+  void let_go(const model::server_id& server, const model::device_id& device) {
+    std::function<void(backend_event)> listener;
+    {
+      const std::lock_guard lock{mutex_};
+      const auto found = servers_.find(server);
+      if (found == servers_.end() || !found->second.running ||
+          std::erase(found->second.held, device) == 0)
+        return;
+      if (const auto index = index_of(device); index && devices_[*index].held_by == server)
+        devices_[*index].held_by.reset();
+      listener = listener_;
+    }
+    if (listener)
+      listener(device_left{server, device});
+  }
+
+  void pause(const model::server_id& server, const std::string& reason) {
+    std::function<void(backend_event)> listener;
+    {
+      const std::lock_guard lock{mutex_};
+      const auto found = servers_.find(server);
+      if (found == servers_.end() || !found->second.running)
+        return;
+      found->second.paused = reason;
+      listener = listener_;
+    }
+    if (listener && reason.empty())
+      listener(server_resumed{server});
+    else if (listener)
+      listener(server_paused{server, reason});
   }
 
   void set_present(const model::device_id& id, bool here, const std::string& reason) {
@@ -488,7 +570,8 @@ public:
   std::function<void(backend_event)> listener_;
   std::vector<device_cell> devices_; ///< as in the machine, by index
   std::map<model::server_id, server_cell> servers_;
-  std::vector<std::pair<model::server_id, model::duration>> shutting_down_; ///< to be timed
+  std::vector<guest_answer> guest_answers_;               ///< to be timed
+  std::vector<std::string> unknown_domains_;              ///< ascending
   bool calm_ = false;                                     ///< the plan's faults are over
   std::vector<std::pair<fault, std::uint32_t>> injected_; ///< with strikes so far
   std::vector<std::uint32_t> strikes_;                    ///< of the plan's faults
@@ -538,6 +621,16 @@ void simulated_backend::return_device(const model::device_id& device) {
   state_->set_present(device, true, {});
 }
 
+void simulated_backend::pause_server(const model::server_id& server, const std::string& reason) {
+  state_->pause(server, reason);
+}
+
+void simulated_backend::add_unknown_domain(std::string name) {
+  const std::lock_guard lock{state_->mutex_};
+  auto& names = state_->unknown_domains_;
+  names.insert(std::ranges::lower_bound(names, name), std::move(name));
+}
+
 void simulated_backend::crash_server(const model::server_id& server, const std::string& reason) {
   state_->end_guest(server, reason);
 }
@@ -549,8 +642,10 @@ void simulated_backend::power_cycle() {
     device = {.id = device.id};
     device.present = here;
   }
-  for (auto& [id, server] : state_->servers_)
+  for (auto& [id, server] : state_->servers_) {
     server.running = false;
+    server.paused.clear();
+  }
 }
 
 } // namespace berth::hostbackend::simulated

@@ -29,6 +29,9 @@ struct simulated_settings {
   std::map<std::string, operation_time, std::less<>> times = default_times();
   /// How long a guest takes to power off after it was asked.
   operation_time guest_shutdown{std::chrono::seconds{2}, std::chrono::seconds{3}};
+  /// How long a guest takes to let go of a device after it was asked.
+  operation_time guest_unplug{std::chrono::milliseconds{200}, std::chrono::milliseconds{500}};
+  bool hot_plug = false; ///< of every machine; else as its description says
   double time_scale = 1; ///< multiplies every time; 0 = immediately
   fault_plan faults;
 
@@ -66,6 +69,10 @@ public:
   /// Pulls a device out of its slot: surprise removal.
   void remove_device(const model::device_id& device, const std::string& reason);
   void return_device(const model::device_id& device);
+  /// The guest is stopped where it is, or goes on again (an empty reason).
+  void pause_server(const model::server_id& server, const std::string& reason);
+  /// A domain that somebody else made on the host's hypervisor.
+  void add_unknown_domain(std::string name);
   /// The guest's process dies.
   void crash_server(const model::server_id& server, const std::string& reason);
   /// The whole host loses power and comes back: no server runs, no device is bound. No events.

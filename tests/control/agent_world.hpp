@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -69,6 +70,27 @@ public:
         one.owner = owner;
       }
   }
+  /// Wants the server gone, as after its deletion: until the host says that it is.
+  void remove(const model::server_id& server) {
+    std::erase_if(desired.servers, [&](const auto& one) { return one.id == server; });
+    auto& removals = desired.removals;
+    removals.insert(std::ranges::upper_bound(removals, server), server);
+    for (const auto& one : desired.devices)
+      if (one.owner == server)
+        own(one.id, std::nullopt);
+  }
+  [[nodiscard]] model::desired_server* wanted(const model::server_id& server) {
+    const auto found = std::ranges::find(desired.servers, server, &model::desired_server::id);
+    return found == desired.servers.end() ? nullptr : &*found;
+  }
+  void attach(const model::device_id& device, model::desired_server& server) {
+    own(device, server.id);
+    server.attachments.push_back({.device = device, .epoch = epoch_of(device)});
+  }
+  void detach(const model::device_id& device, model::desired_server& server) {
+    own(device, std::nullopt);
+    std::erase_if(server.attachments, [&](const auto& one) { return one.device == device; });
+  }
   [[nodiscard]] model::device_epoch epoch_of(const model::device_id& device) const {
     for (const auto& one : desired.devices)
       if (one.id == device)
@@ -125,10 +147,10 @@ public:
     const auto found = devices_seen.find(device);
     return found == devices_seen.end() ? model::device_state::discovered : found->second.state;
   }
-  [[nodiscard]] model::host_operations::server_listing listing() {
-    model::host_operations::server_listing all;
+  [[nodiscard]] std::vector<model::host_operations::listed_server> listing() {
+    std::vector<model::host_operations::listed_server> all;
     backend.perform(hostbackend::list_servers{}, [&all](const auto& result) {
-      all = std::get<model::host_operations::server_listing>(*result);
+      all = std::get<model::host_operations::server_listing>(*result).servers;
     });
     run();
     return all;
@@ -142,7 +164,8 @@ public:
   std::optional<host_machine> machine;
   std::map<model::device_id, device_turnover> devices;
   std::map<model::device_id, turnover::ownership> disk;
-  model::desired_state desired{.leader = 1, .generation = 0, .servers = {}, .devices = {}};
+  model::desired_state desired{
+      .leader = 1, .generation = 0, .servers = {}, .removals = {}, .devices = {}};
   bool link_is_up = false;
   double loss = 0; ///< of messages on the link
   std::size_t in_flight_max = 0;
@@ -153,6 +176,7 @@ public:
   std::vector<model::observed_state> reports;
   std::map<model::server_id, model::observed_server> servers_seen;
   std::map<model::device_id, model::observed_device> devices_seen;
+  std::vector<std::string> plugs_taken_back; ///< why
   bool acknowledge = true;
   /// Told of every operation that ends, whichever life of the agent asked for it; may be empty.
   std::function<void(const model::host_operations::operation&)> on_answer;
@@ -201,6 +225,9 @@ private:
         ASSERT_EQ(devices.at(one.device).user(), start->server.id) << "started without leave";
         ASSERT_EQ(devices.at(one.device).state(), model::device_state::in_use);
       }
+    if (const auto* plug = std::get_if<ops::plug_device>(&what)) {
+      ASSERT_EQ(devices.at(plug->device).user(), plug->server.id) << "plugged in without leave";
+    }
     if (const auto* reset = std::get_if<ops::reset_device>(&what)) {
       ASSERT_FALSE(devices.at(reset->device).user().has_value()) << "reset under a guest";
     }
@@ -253,11 +280,35 @@ private:
         servers_seen[one.id] = one;
       for (const auto& one : report->devices)
         devices_seen[one.id] = one;
-      for (const auto& id : report->gone)
+      for (const auto& id : report->gone) {
         servers_seen.erase(id);
+        std::erase(desired.removals, id);
+      }
+      for (const auto& one : report->servers)
+        take_back(one);
       if (acknowledge)
         controller_says(model::report_acknowledged{report->report});
     }
+  }
+
+  /// What could not be plugged, in or out, stays with whom it was.
+  void take_back(const model::observed_server& seen) {
+    auto* server = wanted(seen.id);
+    bool taken_back = false;
+    for (const auto& failure : seen.plug_failures) {
+      const auto found =
+          std::ranges::find(desired.devices, failure.device, &model::desired_device::id);
+      if (server == nullptr || found == desired.devices.end() || found->epoch != failure.epoch)
+        continue;
+      taken_back = true;
+      plugs_taken_back.push_back(failure.reason);
+      if (found->owner == server->id)
+        detach(failure.device, *server);
+      else
+        attach(failure.device, *server);
+    }
+    if (taken_back)
+      send_desired();
   }
 
   std::uint64_t life_ = 0;

@@ -321,17 +321,6 @@ TEST_F(ClusterServers, AttachNamesWhatIsWrong) {
   EXPECT_EQ(attach("big", device_of(host, 2)).code, errc::wrong_state);
 }
 
-TEST_F(ClusterServers, HotPlugHostsAllowAttachWhileRunning) {
-  host.hot_plug = true;
-  world.say(link, model::inventory_report{host});
-  auto spec = make_spec("train-1");
-  spec.auto_start = true;
-  spec.host = host.id;
-  world.create(spec);
-  world.obey(host);
-  EXPECT_TRUE(world.ask(model::attach_device{"train-1", to_string(device_of(host, 1)), {}}));
-}
-
 TEST_F(ClusterServers, DeletedServersDeviceIsOfferedOnlyAfterTheHostConfirmed) {
   const auto made = stopped("train-1", 0);
   ASSERT_TRUE(world.ask(model::act_on_server{"train-1", model::server_action::remove}));

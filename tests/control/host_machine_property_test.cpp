@@ -20,12 +20,19 @@ simulated::simulated_host some_host() {
   return simulated::make_host("h", kind);
 }
 
+simulated::simulated_settings that_plugs() {
+  simulated::simulated_settings settings;
+  settings.hot_plug = true;
+  return settings;
+}
+
 /// Drives an agent with random wishes, faults, lost messages and restarts, then lets the faults end
 /// and demands that the host becomes what is wanted. Safety is checked by agent_world all along,
 /// and by the backend, which refuses to give one device to two guests.
 class agent_trial {
 public:
-  explicit agent_trial(std::uint64_t seed) : world_{some_host(), seed}, dice_{seed * 31 + 7} {
+  explicit agent_trial(std::uint64_t seed)
+      : world_{some_host(), seed, that_plugs()}, dice_{seed * 31 + 7} {
     if (seed % 2 == 0) {
       world_.options.report_gather = std::chrono::milliseconds{10 + dice_.below(3'000)};
       world_.boot();
@@ -55,7 +62,7 @@ private:
   }
 
   void change() {
-    switch (dice_.below(14)) {
+    switch (dice_.below(16)) {
     case 0:
     case 1:
     case 2:
@@ -92,6 +99,10 @@ private:
       if (dice_.chance(0.5))
         world_.backend.remove_device(device(dice_.below(4)), "pulled");
       return;
+    case 13:
+      return attach();
+    case 14:
+      return detach();
     default:
       return world_.backend.return_device(device(dice_.below(4)));
     }
@@ -116,25 +127,47 @@ private:
     const auto* server = some_server();
     if (server == nullptr)
       return;
-    const auto id = server->id;
-    for (const auto& one : world_.desired.devices)
-      if (one.owner == id)
-        world_.own(one.id, std::nullopt);
-    std::erase_if(world_.desired.servers, [&](const auto& one) { return one.id == id; });
+    world_.remove(model::server_id{server->id});
+    world_.send_desired();
+  }
+
+  /// Running or not: the host plugs.
+  void attach() {
+    auto* server = some_server();
+    const auto id = device(dice_.below(4));
+    const auto found = std::ranges::find(world_.desired.devices, id, &model::desired_device::id);
+    if (server == nullptr || found == world_.desired.devices.end() || found->owner)
+      return;
+    world_.attach(id, *server);
+    world_.send_desired();
+  }
+
+  void detach() {
+    auto* server = some_server();
+    if (server == nullptr || server->attachments.empty())
+      return;
+    const auto device = server->attachments[dice_.below(server->attachments.size())].device;
+    world_.detach(device, *server);
     world_.send_desired();
   }
 
   void inject() {
     static const std::vector<std::string> operations{
-        "bind_device", "reset_device",    "verify_device", "define_server", "start_server",
-        "stop_server", "undefine_server", "list_servers",  "discover"};
+        "bind_device",  "reset_device", "verify_device",   "define_server",
+        "start_server", "stop_server",  "undefine_server", "list_servers",
+        "discover",     "plug_device",  "unplug_device"};
     simulated::fault fault;
     fault.operation = operations[dice_.below(operations.size())];
     constexpr simulated::fault_kind kinds[] = {
         simulated::fault_kind::fail,       simulated::fault_kind::unknown,
         simulated::fault_kind::slow,       simulated::fault_kind::stuck,
-        simulated::fault_kind::unreadable, simulated::fault_kind::off_bus};
+        simulated::fault_kind::unreadable, simulated::fault_kind::off_bus,
+        simulated::fault_kind::ignored};
     fault.kind = kinds[dice_.below(std::size(kinds))];
+    const bool asks_a_guest =
+        fault.operation == "stop_server" || fault.operation == "unplug_device";
+    if (fault.kind == simulated::fault_kind::ignored && !asks_a_guest)
+      fault.kind = simulated::fault_kind::fail; // what succeeds was done
     if (fault.operation == "list_servers" || fault.operation == "discover")
       fault.kind = simulated::fault_kind::fail;
     fault.probability = 0.7;
@@ -162,10 +195,12 @@ private:
     }
     world_.send_desired();
     world_.run();
+    world_.run_for(std::chrono::minutes{1}); // in the middle between two listings of the servers
     check();
   }
 
   void check() {
+    ASSERT_EQ(world_.machine->operations_in_flight(), 0U);
     const auto listing = world_.listing();
     ASSERT_EQ(listing.size(), world_.desired.servers.size());
     for (const auto& wanted : world_.desired.servers) {
@@ -189,7 +224,6 @@ private:
       ASSERT_TRUE(seen.state == device_state::reserved || seen.state == device_state::in_use)
           << to_string(seen.state) << ": " << seen.reason;
     }
-    ASSERT_EQ(world_.machine->operations_in_flight(), 0U);
     ASSERT_EQ(world_.reports.back().generation, world_.desired.generation);
   }
 

@@ -48,10 +48,7 @@ protected:
     world.send_desired();
   }
   void forget(model::server_id server) {
-    std::erase_if(world.desired.servers, [&](const auto& one) { return one.id == server; });
-    for (const auto& one : world.desired.devices)
-      if (one.owner == server)
-        world.own(one.id, std::nullopt);
+    world.remove(server);
     world.send_desired();
   }
   model::desired_server& wanted(std::size_t index = 0) { return world.desired.servers.at(index); }
@@ -109,7 +106,7 @@ TEST_F(HostMachine, AStoppedServerKeepsItsDevicesAndRestarts) {
 TEST_F(HostMachine, ADeviceGoesFromOneServerToTheNextOnlyClean) {
   want(id(1), {device(0)});
   world.run();
-  std::erase_if(world.desired.servers, [](const auto&) { return true; });
+  world.remove(id(1));
   want(id(2), {device(0)}); // in one breath
   world.run();
   EXPECT_EQ(world.status_of(id(2)), server_status::running);
@@ -157,12 +154,11 @@ TEST_F(HostMachine, ADeviceThatAFormerLifeIsStartingAServerWithIsNotTouched) {
       << "what nobody uses is not kept waiting";
 }
 
-TEST_F(HostMachine, AServerThatNobodyWantsIsRemovedAfterARestart) {
+TEST_F(HostMachine, AServerThatShallGoIsRemovedAfterARestart) {
   want(id(1), {device(0)});
   world.run();
   world.boot();
-  world.desired.servers.clear();
-  world.own(device(0), std::nullopt);
+  world.remove(id(1));
   ++world.desired.generation;
   world.connect();
   world.run();

@@ -37,6 +37,10 @@ model::desired_server with_device(model::power power, std::uint32_t restarts = 0
   return wish(power, {{.device = the_device, .epoch = 3}}, restarts);
 }
 
+ops::server_listing listing(ops::listed_server one) {
+  return {.servers = {std::move(one)}, .unknown_domains = {}};
+}
+
 /// One life, with what it asks for written down in words.
 class ServerLife : public ::testing::Test {
 protected:
@@ -65,8 +69,9 @@ protected:
   static std::string word_of(const ops::operation& what) {
     if (const auto* stop = std::get_if<ops::stop_server>(&what))
       return stop->force ? "force_stop" : "stop";
-    static const std::vector<std::string> names{"discover", "bind",  "unbind", "reset",    "verify",
-                                                "define",   "start", "stop",   "undefine", "list"};
+    static const std::vector<std::string> names{"discover", "bind",     "reset", "verify",
+                                                "define",   "start",    "stop",  "plug",
+                                                "unplug",   "undefine", "list"};
     return names.at(what.index());
   }
   std::vector<std::string> done(model::result<ops::operation_result> outcome = std::monostate{}) {
@@ -124,7 +129,7 @@ TEST_F(ServerLife, EndsTheUseOnlyWhenItIsKnownToBeOff) {
   step(life::use_granted{the_device});
   EXPECT_THAT(done(fail(errc::outcome_unknown, "lost")), ElementsAre("list"));
   EXPECT_THAT(step(life::wanted{with_device(model::power::off)}), IsEmpty());
-  EXPECT_THAT(done(ops::server_listing{{the_server, true, {the_device}}}), ElementsAre("stop"));
+  EXPECT_THAT(done(listing({the_server, true, {the_device}, {}})), ElementsAre("stop"));
   EXPECT_THAT(step(life::exited{"the guest powered off"}), ElementsAre("end_use"));
 }
 
@@ -133,7 +138,7 @@ TEST_F(ServerLife, AnUnknownStartThatDidNotHappenIsAFailedStart) {
   step(life::wanted{wish(model::power::on)});
   done();
   done(fail(errc::outcome_unknown, "lost"));
-  EXPECT_THAT(done(ops::server_listing{{the_server, false, {}}}), IsEmpty());
+  EXPECT_THAT(done(listing({the_server, false, {}, {}})), IsEmpty());
   EXPECT_EQ(status(), server_status::start_fail);
   EXPECT_THAT(step(life::wanted{wish(model::power::on)}), IsEmpty()) << "nothing new is wanted";
   EXPECT_THAT(step(life::wanted{wish(model::power::on, {}, 1)}), ElementsAre("start"));
@@ -167,14 +172,14 @@ TEST_F(ServerLife, AnUnwantedServerIsForcedOffAndRemovedHoweverOftenItFails) {
   EXPECT_EQ(status(), server_status::deleting);
   EXPECT_THAT(done(fail(errc::hypervisor_failed, "busy")), IsEmpty());
   EXPECT_THAT(late(), ElementsAre("list")) << "look before trying again";
-  EXPECT_THAT(done(ops::server_listing{{the_server, true, {}}}), ElementsAre("force_stop"));
+  EXPECT_THAT(done(listing({the_server, true, {}, {}})), ElementsAre("force_stop"));
   EXPECT_THAT(done(), ElementsAre("undefine"));
   EXPECT_THAT(done(), ElementsAre("gone"));
   EXPECT_THAT(step(life::wanted{wish(model::power::on)}), IsEmpty()) << "this life is over";
 }
 
 TEST_F(ServerLife, ARunningServerIsAdoptedWithItsDevices) {
-  EXPECT_THAT(step(life::listed{ops::listed_server{the_server, true, {the_device}}}),
+  EXPECT_THAT(step(life::listed{ops::listed_server{the_server, true, {the_device}, {}}}),
               ElementsAre("find_use"));
   EXPECT_EQ(status(), server_status::running);
   EXPECT_THAT(step(life::wanted{with_device(model::power::on, 5)}), IsEmpty())
@@ -183,7 +188,7 @@ TEST_F(ServerLife, ARunningServerIsAdoptedWithItsDevices) {
 }
 
 TEST_F(ServerLife, WhatAFormerLifeMayBeStartingIsForcedOffBeforeAllElse) {
-  EXPECT_THAT(step(life::listed{ops::listed_server{the_server, false, {the_device}}}),
+  EXPECT_THAT(step(life::listed{ops::listed_server{the_server, false, {the_device}, {}}}),
               ElementsAre("force_stop"));
   EXPECT_EQ(status(), server_status::unknown);
   EXPECT_THAT(step(life::wanted{with_device(model::power::on)}), IsEmpty());
@@ -208,7 +213,7 @@ TEST_F(ServerLife, AStartThatDiesBeforeItsAnswerIsNotRunning) {
 TEST_F(ServerLife, AContradictingListingIsCheckedBeforeItIsBelieved) {
   running();
   EXPECT_THAT(step(life::listed_again{}), ElementsAre("list"));
-  done(ops::server_listing{{the_server, true, {}}});
+  done(listing({the_server, true, {}, {}}));
   EXPECT_EQ(status(), server_status::running);
 }
 

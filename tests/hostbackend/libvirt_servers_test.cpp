@@ -21,7 +21,10 @@ namespace {
 
 using model::dev_type;
 using model::errc;
+using model::host_operations::device_left;
 using model::host_operations::server_exited;
+using model::host_operations::server_paused;
+using model::host_operations::server_resumed;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
@@ -109,7 +112,7 @@ protected:
   }
   [[nodiscard]] bool runs(const model::desired_server& one) const {
     const auto all = servers_->list();
-    return all && std::any_of(all->ours.begin(), all->ours.end(), [&](const auto& listed) {
+    return all && std::any_of(all->servers.begin(), all->servers.end(), [&](const auto& listed) {
              return listed.server == one.id && listed.running;
            });
   }
@@ -158,7 +161,7 @@ TEST_F(LibvirtServers, LiveFromDefineToUndefine) {
   EXPECT_THAT(files_in("serial"), ElementsAre(to_string(one.id) + ".log"));
   for (int i = 0; i < 2; ++i)
     ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
-  EXPECT_THAT(servers_->list()->ours, IsEmpty());
+  EXPECT_THAT(servers_->list()->servers, IsEmpty());
   EXPECT_THAT(files_in("disks"), IsEmpty());
   EXPECT_EQ(message_of(servers_->stop(one.id, true)), "") << "it is off already";
   EXPECT_THAT(events<server_exited>(), IsEmpty()) << "nothing happened that nobody asked for";
@@ -219,13 +222,13 @@ TEST_F(LibvirtServers, AreAdoptedByTheNextAgent) {
 }
 
 TEST_F(LibvirtServers, AHangLeavesTheOutcomeUnknown) {
+  const auto one = server();
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
   auto how = settings();
-  how.call_limit = how.start_limit = seconds{2};
+  how.call_limit = how.start_limit = seconds{2}; // of calls that are to hang
   how.keepalive_seconds = 60;
   servers_.reset();
   connect(how);
-  const auto one = server();
-  ASSERT_EQ(message_of(servers_->define(one, {})), "");
   libvirtd_->signal(SIGSTOP);
   const auto started = servers_->start(one.id);
   EXPECT_EQ(code_of(started), "outcome_unknown");
@@ -260,8 +263,8 @@ TEST_F(LibvirtServers, OtherDomainsAreReportedAndLeftAlone) {
   replace_first("<uuid>" + to_string(ours.id), "<uuid>" + to_string(server(3).id));
   define(copy);
 
-  EXPECT_THAT(servers_->list()->foreign, ElementsAre("copy", "theirs"));
-  EXPECT_EQ(servers_->list()->ours.size(), 1U);
+  EXPECT_THAT(servers_->list()->unknown_domains, ElementsAre("copy", "theirs"));
+  EXPECT_EQ(servers_->list()->servers.size(), 1U);
   EXPECT_EQ(code_of(servers_->define(theirs, {})), "wrong_state");
   EXPECT_EQ(code_of(servers_->start(theirs.id)), "wrong_state");
   EXPECT_EQ(code_of(servers_->stop(theirs.id, true)), "wrong_state");
@@ -278,6 +281,7 @@ TEST_F(LibvirtServers, AreDefinedWithTheDevicesOfEveryMachine) {
     auto how = settings();
     for (int i = 0; i < kind->numa_nodes; ++i)
       how.domains.numa.push_back({i, std::to_string(i), 64, 65536});
+    how.domains.spare_root_ports = 4;
     servers_.reset();
     connect(how);
     auto one = server();
@@ -293,8 +297,8 @@ TEST_F(LibvirtServers, AreDefinedWithTheDevicesOfEveryMachine) {
     }
     EXPECT_EQ(message_of(servers_->define(one, devices)), "") << name;
     const auto listed = servers_->list();
-    ASSERT_TRUE(listed.has_value() && listed->ours.size() == 1) << name;
-    EXPECT_EQ(listed->ours.at(0).devices.size(), one.attachments.size()) << name;
+    ASSERT_TRUE(listed.has_value() && listed->servers.size() == 1) << name;
+    EXPECT_EQ(listed->servers.at(0).devices.size(), one.attachments.size()) << name;
   }
 }
 
@@ -334,7 +338,7 @@ TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {
   EXPECT_EQ(code_of(with_image("other.vmdk", 16)), "invalid_argument");
   EXPECT_EQ(code_of(with_image("small.qcow2", 4)), "invalid_argument") << "smaller than the image";
   EXPECT_THAT(files_in("disks"), IsEmpty());
-  EXPECT_THAT(servers_->list()->ours, IsEmpty()) << "nothing is left of what failed";
+  EXPECT_THAT(servers_->list()->servers, IsEmpty()) << "nothing is left of what failed";
   EXPECT_EQ(message_of(with_image("small.qcow2", 16)), "");
   EXPECT_EQ(message_of(servers_->start(server().id)), "");
   EXPECT_TRUE(runs(server()));

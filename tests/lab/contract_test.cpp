@@ -1,5 +1,6 @@
 // Inside the lab VM: the real backend keeps the same contract as the simulated one. Needs the
 // topology dgx-mini.topo.
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -48,6 +49,8 @@ host_linux::linux_settings settings() {
   host_linux::linux_settings what;
   what.scan.host = derive_host_id("lab");
   what.scan.host_name = "lab";
+  what.scan.hot_plug = true;
+  what.servers.domains.spare_root_ports = 1;
   what.devices.state_file = "/var/tmp/berth-contract-devices";
   what.servers.domains.by = host_linux::accelerator::emulation;
   what.servers.domains.allow_qemu_arguments = true;
@@ -80,7 +83,7 @@ public:
   }
   ~lab_contract_host() override {
     if (const auto listed = ask(list_servers{}))
-      for (const auto& one : std::get<server_listing>(*listed)) {
+      for (const auto& one : std::get<server_listing>(*listed).servers) {
         (void)ask(stop_server{one.server, true});
         (void)ask(undefine_server{one.server});
       }
@@ -90,14 +93,14 @@ public:
 
   void settle() override {
     for (auto asked = std::exchange(asked_, {}); auto& [what, done] : asked) {
-      const bool polite = is_polite_stop(what);
+      const bool guest_answers = asks_a_guest(what);
       const auto* started = std::get_if<start_server>(&what);
       const auto starting = started != nullptr ? to_string(started->server.id) : std::string{};
       auto answer = ask(std::move(what));
       if (answer && !starting.empty())
         await_boot(starting);
       done(std::move(answer));
-      if (polite)
+      if (guest_answers)
         await_event();
     }
     std::vector<backend_event> events;
@@ -137,9 +140,20 @@ private:
     changed_.wait(hold, [&] { return answer.has_value(); });
     return *std::move(answer);
   }
-  static bool is_polite_stop(const operation& what) {
+  /// What succeeds when the guest was asked, and is done when an event says so.
+  bool asks_a_guest(const operation& what) {
+    if (const auto* unplug = std::get_if<unplug_device>(&what))
+      return holds(unplug->server, unplug->device);
     const auto* stop = std::get_if<stop_server>(&what);
     return stop != nullptr && !stop->force;
+  }
+  bool holds(const model::server_id& server, const model::device_id& device) {
+    const auto listed = ask(list_servers{});
+    if (!listed)
+      return false;
+    const auto& all = std::get<server_listing>(*listed).servers;
+    const auto found = std::ranges::find(all, server, &listed_server::server);
+    return found != all.end() && std::ranges::find(found->devices, device) != found->devices.end();
   }
   /// A guest that still boots does not hear the power button.
   static void await_boot(const std::string& server) {

@@ -21,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using model::errc;
+using model::host_operations::device_left;
 using model::host_operations::server_exited;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -82,6 +83,7 @@ protected:
     settings.domains.allow_qemu_arguments = true;
     fs::create_directories("/var/log/berth-lab");
     settings.domains.serial_log_directory = "/var/log/berth-lab";
+    settings.domains.spare_root_ports = 1;
     settings.reconnect_interval = std::chrono::milliseconds{100};
     servers_ = std::make_unique<libvirt_servers>(settings, [this](server_event event) {
       const std::scoped_lock hold{guard_};
@@ -162,14 +164,14 @@ TEST_F(LabServers, HoldRealDevices) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, errc::device_in_use) << refused.error().message;
   EXPECT_THAT(refused.error().details.at("libvirt"), HasSubstr(to_string(second.address)));
-  EXPECT_EQ(servers_->list()->ours.at(0).devices.size(), 3U);
+  EXPECT_EQ(servers_->list()->servers.at(0).devices.size(), 3U);
 
   ASSERT_TRUE(servers_->stop(owner.id, true).has_value());
   owner.attachments.pop_back();
   owner.attachments.pop_back();
   ASSERT_EQ(define(owner), "") << "a cold detach";
   ASSERT_EQ(start(owner), "");
-  EXPECT_THAT(servers_->list()->ours.at(0).devices, ElementsAre(first.id));
+  EXPECT_THAT(servers_->list()->servers.at(0).devices, ElementsAre(first.id));
   ASSERT_EQ(start(rival), "") << "the device is free for it now";
   EXPECT_THAT(events<server_exited>(), IsEmpty());
 }
@@ -185,6 +187,31 @@ TEST_F(LabServers, AnAbsentDeviceIsLost) {
   const auto started = servers_->start(one.id);
   ASSERT_FALSE(started.has_value());
   EXPECT_EQ(started.error().code, errc::device_lost) << started.error().message;
+}
+
+TEST_F(LabServers, PlugDevicesInAndOut) {
+  const auto device = gpu(2);
+  const model::attachment attachment{.device = device.id, .epoch = 2};
+  bind(device);
+  const auto one = server_with({});
+  ASSERT_EQ(define(one), "");
+  EXPECT_EQ(servers_->plug(one.id, attachment, device).error().code, errc::wrong_state)
+      << "it is off";
+  ASSERT_EQ(start(one), "");
+  EXPECT_FALSE(servers_->plug(one.id, attachment, gpu(0)).has_value()) << "it has companions";
+  for (int i = 0; i < 2; ++i) {
+    const auto attached = servers_->plug(one.id, attachment, device);
+    ASSERT_TRUE(attached.has_value()) << attached.error().message;
+  }
+  EXPECT_THAT(servers_->list()->servers.at(0).devices, ElementsAre(device.id));
+  const lab::guest_console console{{}, "/var/log/berth-lab/" + to_string(one.id) + ".log"};
+  ASSERT_TRUE(console.said("GUEST ready", 120)) << "a guest that listens: " << console.text();
+  const auto detached = servers_->unplug(one.id, device.id);
+  ASSERT_TRUE(detached.has_value()) << detached.error().message;
+  ASSERT_TRUE(lab::eventually([this] { return !events<device_left>().empty(); }));
+  EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
+  EXPECT_THAT(servers_->list()->servers.at(0).devices, IsEmpty());
+  EXPECT_TRUE(servers_->unplug(one.id, device.id).has_value()) << "it is gone already";
 }
 
 TEST_F(LabServers, ADeviceThatIsPulledLeavesItsServer) {

@@ -357,7 +357,7 @@ void draw(random& d, desired_state& e) {
               return desired_server{id<server_id>(r), spec(r), wanted(r), integer<std::uint32_t>(r),
                                     some(r, attached)};
             }),
-       some(d, [](random& r) {
+       some(d, id<server_id>), some(d, [](random& r) {
          return desired_device{id<device_id>(r), number(r), perhaps(r, id<server_id>), coin(r)};
        })};
 }
@@ -378,13 +378,17 @@ void draw(random& d, observed_state& e) {
   e.generation = number(d);
   e.full = coin(d);
   e.servers = some(d, [](random& r) {
-    return observed_server{id<server_id>(r), status(r), text(r)};
+    return observed_server{id<server_id>(r), status(r), text(r), some(r, [](random& it) {
+                             return plug_failure{id<device_id>(it), number(it), text(it)};
+                           })};
   });
   e.gone = some(d, id<server_id>);
   e.devices = some(d, [](random& r) {
     return observed_device{id<device_id>(r), choice(r, device_state::quarantined), text(r),
                            number(r), text(r)};
   });
+  if (coin(d))
+    e.unknown_domains = some(d, text);
 }
 
 template <class Variant, std::size_t... Kinds>

@@ -65,6 +65,7 @@ public:
     tools.limits = limits;
     tools.kernel = kernel;
     tools.bus = bus;
+    devices = nullptr;
     devices =
         host_linux::vfio_devices::open({.state_file = state_file(), .reset_order = rules}, tools)
             .value();

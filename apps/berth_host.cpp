@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "actors/websocket_link.hpp"
 #include "apps/actor_config.hpp"
 #include "apps/config.hpp"
+#include "apps/host_devices.hpp"
 #include "apps/host_doctor.hpp"
 #include "apps/linux_host.hpp"
 #include "apps/metrics_port.hpp"
@@ -177,13 +179,25 @@ int run(const host_config& config) {
   return static_cast<int>(reason == wake_reason::died ? exit_code::died : exit_code::success);
 }
 
+/// What the program can do besides being an agent; nullopt = the word is no such command.
+std::optional<int> run_command(std::string_view word, const std::vector<std::string>& arguments) {
+  if (word == "doctor")
+    return run_host_doctor(arguments, std::cout, std::cerr);
+  if (word == "release")
+    return run_host_release(arguments, std::cout, std::cerr);
+  if (word == "accept")
+    return run_host_accept(arguments, std::cout, std::cerr);
+  return std::nullopt;
+}
+
 } // namespace
 } // namespace berth::apps
 
 int main(int argc, char** argv) {
   using namespace berth::apps;
-  if (argc > 1 && std::string_view{argv[1]} == "doctor")
-    return run_host_doctor({argv + 2, argv + argc}, std::cout, std::cerr);
+  if (argc > 1)
+    if (const auto status = run_command(argv[1], {argv + 2, argv + argc}))
+      return *status;
   block_signals();
   const auto asked = read_host_arguments(argc, argv);
   if (!asked) {

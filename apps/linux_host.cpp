@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "apps/host_devices.hpp"
 #include "apps/machine_keys.hpp"
 #include "hostbackend/linux/linux_backend.hpp"
 #include "hostbackend/linux/numa_nodes.hpp"
@@ -30,7 +31,8 @@ host_linux::scan_options scan_of(const host_config& config, offered_devices offe
 model::result<host_linux::vfio_options> devices_of(const host_config& config,
                                                    std::vector<reset_order> orders) {
   host_linux::vfio_options options;
-  options.state_file = config.state_dir + "/devices";
+  options.state_file = devices_file(config);
+  options.use_boot_vga = config.use_boot_vga;
   for (auto& order : orders)
     options.reset_order.push_back({std::move(order.devices), {}, std::move(order.methods)});
   if (auto known = host_linux::check_reset_rules(options.reset_order); !known)

@@ -288,11 +288,14 @@ model::result<remembered_devices> parse_remembered(std::string_view text, std::s
 }
 
 model::result<std::unique_ptr<device_memory>> device_memory::open(const fs::path& file) {
+  auto lock = state_lock::take(file);
+  if (!lock)
+    return tl::unexpected<model::failure>{std::move(lock.error())};
   std::ifstream in{file, std::ios::binary};
   if (!in) {
     if (errno != ENOENT)
       return broken(file, "read");
-    return std::unique_ptr<device_memory>{new device_memory{file, {}}};
+    return std::unique_ptr<device_memory>{new device_memory{file, std::move(*lock), {}}};
   }
   std::string text(bytes_max + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -302,11 +305,18 @@ model::result<std::unique_ptr<device_memory>> device_memory::open(const fs::path
   auto what = parse_remembered(text, file.string());
   if (!what)
     return tl::unexpected<model::failure>{std::move(what.error())};
-  return std::unique_ptr<device_memory>{new device_memory{file, std::move(*what)}};
+  return std::unique_ptr<device_memory>{
+      new device_memory{file, std::move(*lock), std::move(*what)}};
 }
 
-device_memory::device_memory(fs::path file, remembered_devices what)
-    : file_{std::move(file)}, what_{std::move(what)} {}
+device_memory::device_memory(fs::path file, std::unique_ptr<state_lock> lock,
+                             remembered_devices what)
+    : file_{std::move(file)}, lock_{std::move(lock)}, what_{std::move(what)} {}
+
+remembered_devices device_memory::all() const {
+  const std::scoped_lock hold{guard_};
+  return what_;
+}
 
 std::optional<kept_function> device_memory::function(const model::pci_address& address) const {
   const std::scoped_lock hold{guard_};
@@ -344,6 +354,15 @@ device_memory::forget_functions(const std::vector<model::pci_address>& addresses
   auto next = what_;
   for (const auto& one : addresses)
     next.functions.erase(one);
+  return change_to(std::move(next));
+}
+
+model::result<void>
+device_memory::forget_baselines(const std::vector<model::pci_address>& addresses) {
+  const std::scoped_lock hold{guard_};
+  auto next = what_;
+  for (const auto& one : addresses)
+    next.baselines.erase(one);
   return change_to(std::move(next));
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hostbackend/linux/state_lock.hpp"
 #include "model/device.hpp"
 #include "model/failure.hpp"
 #include "model/pci_address.hpp"
@@ -61,14 +62,16 @@ struct remembered_devices {
                                                                  std::string_view name);
 
 /// What the host must remember of its devices over a crash of the agent, in one small file. Every
-/// change is on disk, synced, before it returns; one that fails is not made. Thread-safe. One
-/// agent, one file.
+/// change is on disk, synced, before it returns; one that fails is not made. Thread-safe. The file
+/// is locked meanwhile: one agent, one file.
 class device_memory {
 public:
-  /// A file that does not exist is an empty memory; its directory must exist.
+  /// A file that does not exist is an empty memory; its directory must exist. errc::store_failed,
+  /// naming the process, if somebody else has it open.
   [[nodiscard]] static model::result<std::unique_ptr<device_memory>>
   open(const std::filesystem::path& file);
 
+  [[nodiscard]] remembered_devices all() const;
   [[nodiscard]] std::optional<kept_function> function(const model::pci_address& address) const;
   [[nodiscard]] std::optional<device_baseline> baseline(const model::pci_address& address) const;
 
@@ -79,12 +82,17 @@ public:
   keep_baselines(const std::map<model::pci_address, device_baseline>& baselines);
   [[nodiscard]] model::result<void>
   forget_functions(const std::vector<model::pci_address>& addresses);
+  /// The devices get new ones when they are next seen.
+  [[nodiscard]] model::result<void>
+  forget_baselines(const std::vector<model::pci_address>& addresses);
 
 private:
-  device_memory(std::filesystem::path file, remembered_devices what);
+  device_memory(std::filesystem::path file, std::unique_ptr<state_lock> lock,
+                remembered_devices what);
   model::result<void> change_to(remembered_devices next);
 
   const std::filesystem::path file_;
+  const std::unique_ptr<state_lock> lock_;
   mutable std::mutex guard_;
   remembered_devices what_; ///< guarded; always as on disk
 };

@@ -46,6 +46,17 @@ private:
 
 } // namespace
 
+model::result<connection_handle> open_connection(const std::string& uri) {
+  event_loop::ensure();
+  connection_handle connection{virConnectOpen(uri.c_str()), [](virConnect* one) {
+                                 if (one != nullptr)
+                                   virConnectClose(one);
+                               }};
+  if (!connection)
+    return libvirt_failed("connection to " + uri);
+  return connection;
+}
+
 class libvirt_link::state : public std::enable_shared_from_this<state> {
 public:
   state(link_settings settings, link_observer observer)

@@ -11,6 +11,10 @@
 
 namespace berth::hostbackend::host_linux {
 
+/// A connection without a link: for questions that end before it does. Blocks as long as libvirtd
+/// does.
+[[nodiscard]] model::result<connection_handle> open_connection(const std::string& uri);
+
 /// What happens on a connection. Called on libvirt's event thread (`lifecycle`, `device_removed`,
 /// `lost`) or the link's own (`connected`); none may call into the link.
 struct link_observer {

@@ -10,6 +10,7 @@
 #include <libvirt/virterror.h>
 
 #include "hostbackend/linux/call_within.hpp"
+#include "hostbackend/linux/domain_functions.hpp"
 #include "hostbackend/linux/domain_metadata.hpp"
 #include "hostbackend/linux/exit_tracker.hpp"
 #include "hostbackend/linux/hot_plug.hpp"
@@ -157,8 +158,9 @@ result<void> undefine_domain(virConnect& connection, const volume_pools& pools,
   return delete_disks(connection, pools, server);
 }
 
-result<std::string> xml_of(virDomain& domain) {
-  const owned_text xml{virDomainGetXMLDesc(&domain, 0)};
+/// `flags`: of virDomainXMLFlags.
+result<std::string> xml_of(virDomain& domain, unsigned flags = 0) {
+  const owned_text xml{virDomainGetXMLDesc(&domain, flags)};
   if (!xml)
     return libvirt_failed(std::string{"description of domain "} + virDomainGetName(&domain));
   return std::string{xml.get()};
@@ -255,12 +257,13 @@ std::string reason_of_state(virDomain& domain) {
   }
 }
 
-/// Domains that vanish while they are looked at are left out.
+/// True if the domain vanished while it was looked at: it is left out then.
+bool vanished(const model::failure& why) {
+  const auto code = why.details.find("libvirt_code");
+  return code != why.details.end() && code->second == std::to_string(VIR_ERR_NO_DOMAIN);
+}
+
 result<void> look_at(virDomain& domain, server_listing& survey) {
-  const auto vanished = [](const model::failure& why) {
-    return why.details.contains("libvirt_code") &&
-           why.details.at("libvirt_code") == std::to_string(VIR_ERR_NO_DOMAIN);
-  };
   const auto note = note_of(domain);
   if (!note)
     return vanished(note.error()) ? result<void>{} : tl::unexpected{note.error()};
@@ -285,7 +288,7 @@ result<void> look_at(virDomain& domain, server_listing& survey) {
   return {};
 }
 
-result<server_listing> survey_domains(virConnect& connection) {
+result<std::vector<domain_handle>> all_domains(virConnect& connection) {
   virDomainPtr* listed = nullptr;
   const int count = virConnectListAllDomains(&connection, &listed, 0);
   if (count < 0)
@@ -294,13 +297,52 @@ result<server_listing> survey_domains(virConnect& connection) {
   std::vector<domain_handle> domains;
   for (int i = 0; i < count; ++i)
     domains.emplace_back(listed[i]);
+  return domains;
+}
+
+result<server_listing> survey_domains(virConnect& connection) {
+  const auto domains = all_domains(connection);
+  if (!domains)
+    return tl::unexpected{domains.error()};
   server_listing survey;
-  for (const auto& domain : domains)
+  for (const auto& domain : *domains)
     if (auto looked = look_at(*domain, survey); !looked)
       return tl::unexpected{std::move(looked).error()};
   std::ranges::sort(survey.servers, {}, &listed_server::server);
   std::ranges::sort(survey.unknown_domains);
   return survey;
+}
+
+/// Adds what the domain has, if it is ours, now and at its next start.
+result<void> add_functions(virDomain& domain, function_users& users) {
+  const auto note = note_of(domain);
+  if (!note)
+    return tl::unexpected{note.error()};
+  if (!*note)
+    return {};
+  for (const unsigned flags : {0U, unsigned{VIR_DOMAIN_XML_INACTIVE}}) {
+    const auto xml = xml_of(domain, flags);
+    if (!xml)
+      return tl::unexpected{xml.error()};
+    const auto functions = passed_functions(*xml);
+    if (!functions)
+      return fail(functions.error().code,
+                  name_of((*note)->server) + ": " + functions.error().message);
+    for (const auto& address : *functions)
+      users.emplace(address, virDomainGetName(&domain));
+  }
+  return {};
+}
+
+result<function_users> survey_functions(virConnect& connection) {
+  const auto domains = all_domains(connection);
+  if (!domains)
+    return tl::unexpected{domains.error()};
+  function_users users;
+  for (const auto& domain : *domains)
+    if (auto added = add_functions(*domain, users); !added && !vanished(added.error()))
+      return tl::unexpected{std::move(added).error()};
+  return users;
 }
 
 std::string reason_of_stop(int detail) {
@@ -554,6 +596,18 @@ result<server_listing> libvirt_servers::list() const {
         tracker.ours(one.server);
     });
   return all;
+}
+
+result<function_users> functions_of_servers(const std::string& uri, model::duration limit) {
+  auto users = call_within<result<function_users>>(limit, [uri]() -> result<function_users> {
+    const auto connection = open_connection(uri);
+    if (!connection)
+      return tl::unexpected{connection.error()};
+    return survey_functions(**connection);
+  });
+  if (!users)
+    return fail(errc::outcome_unknown, "libvirt at " + uri + " does not answer");
+  return std::move(*users);
 }
 
 } // namespace berth::hostbackend::host_linux

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "hostbackend/linux/device_release.hpp"
 #include "hostbackend/linux/domain_xml.hpp"
 #include "model/device.hpp"
 #include "model/failure.hpp"
@@ -81,5 +82,10 @@ private:
   class state;
   std::shared_ptr<state> state_;
 };
+
+/// The functions that our servers are defined with or hold now, over a connection of its own: for
+/// who has no libvirt_servers, or cannot wait until it is connected. Failures as there.
+[[nodiscard]] model::result<function_users> functions_of_servers(const std::string& uri,
+                                                                 model::duration limit);
 
 } // namespace berth::hostbackend::host_linux

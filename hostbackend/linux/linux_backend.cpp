@@ -99,6 +99,8 @@ private:
       const std::scoped_lock hold{guard_};
       inventory_ = scan->info.devices;
     }
+    if (devices_->has_unoffered())
+      workers_.run("machine", [this] { give_back_unoffered(); });
     return std::move(scan->info);
   }
   outcome carry_out(const bind_device& what) { return done_or(devices_->bind(what.device)); }
@@ -143,6 +145,21 @@ private:
   [[nodiscard]] std::vector<model::device_info> inventory() const {
     const std::scoped_lock hold{guard_};
     return inventory_;
+  }
+
+  /// After the scan, not in it: a driver may take its time. Before the next one, for update() must
+  /// not run meanwhile.
+  void give_back_unoffered() {
+    try {
+      const auto& libvirt = settings_.servers;
+      const auto users = functions_of_servers(libvirt.uri, libvirt.call_limit);
+      tell(users ? devices_->give_back_unoffered(*users)
+                 : std::vector{"devices that are not offered any more were not given back yet: " +
+                               users.error().message},
+           told_returns_);
+    } catch (const std::exception& problem) {
+      remark_(std::string{"giving back devices broke off: "} + problem.what());
+    }
   }
 
   /// The watch begins with what was reported first; what changes after that, it says.
@@ -205,6 +222,7 @@ private:
   std::function<void(backend_event)> listener_;
   std::vector<model::device_info> inventory_; ///< as it was reported last
   std::set<std::string> told_remarks_;
+  std::set<std::string> told_returns_;
   libvirt_servers servers_;
   std::optional<device_watch> watch_; ///< used by discover only
   keyed_workers workers_;             ///< last: its jobs use all the rest

@@ -45,6 +45,7 @@ vfio_devices::update(std::vector<model::device_info> found) {
     return tl::unexpected<model::failure>{std::move(kept.error())};
   std::map<model::device_id, managed_ptr> next;
   const std::scoped_lock hold{guard_};
+  note_offered(found);
   for (auto& one : found) {
     const auto known = devices_.find(one.id);
     auto device = known != devices_.end() ? known->second : std::make_shared<managed>();
@@ -63,6 +64,50 @@ result<void> vfio_devices::baselines_for(const std::vector<model::device_info>& 
         !kept || kept->id != one.vendor_device || kept->class_code != one.class_code)
       fresh.emplace(one.address, baseline_of(one));
   return memory_->keep_baselines(fresh);
+}
+
+/// The caller holds guard_.
+void vfio_devices::note_offered(const std::vector<model::device_info>& found) {
+  if (!unoffered_) {
+    unoffered_.emplace();
+    for (const auto& [address, one] : memory_->all().functions)
+      unoffered_->insert(address);
+  }
+  for (const auto& device : found)
+    if (!device.boot_vga || options_.use_boot_vga)
+      for (const auto& one : functions_of(device))
+        unoffered_->erase(one.address);
+}
+
+bool vfio_devices::has_unoffered() const {
+  const std::scoped_lock hold{guard_};
+  return unoffered_ && !unoffered_->empty();
+}
+
+std::vector<std::string> vfio_devices::give_back_unoffered(const function_users& users) {
+  auto taken = memory_->all();
+  {
+    const std::scoped_lock hold{guard_};
+    std::erase_if(taken.functions, [this](const auto& one) {
+      return !unoffered_ || !unoffered_->contains(one.first);
+    });
+  }
+  std::vector<std::string> lines;
+  for (const auto& device : taken_devices(taken)) {
+    const auto name = "device " + to_string(device.front().address) + ", which is not offered, ";
+    const auto back = give_back(tools_, *memory_, device, users);
+    const bool gone = !back && back.error().code == errc::device_lost;
+    if (back)
+      lines.push_back(name + "was given back: " + *back);
+    else if (!gone)
+      lines.push_back(name + "was not given back yet: " + back.error().message);
+    if (!back && !gone)
+      continue;
+    const std::scoped_lock hold{guard_};
+    for (const auto& one : device)
+      unoffered_->erase(one.address);
+  }
+  return lines;
 }
 
 model::device_info vfio_devices::as_reported(model::device_info found) const {

@@ -4,12 +4,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "hostbackend/linux/device_check.hpp"
 #include "hostbackend/linux/device_memory.hpp"
+#include "hostbackend/linux/device_release.hpp"
 #include "hostbackend/linux/device_reset.hpp"
 #include "hostbackend/linux/kernel_calls.hpp"
 #include "hostbackend/linux/vfio_unit.hpp"
@@ -23,6 +25,7 @@ namespace berth::hostbackend::host_linux {
 struct vfio_options {
   std::filesystem::path state_file; ///< e.g. /var/lib/berth/devices; its directory exists
   std::vector<reset_rule> reset_order;
+  bool use_boot_vga = false; ///< as survey_options: without it the boot display is not offered
 };
 
 /// The managed devices of this host: binds, resets and verifies them. What is not in the inventory
@@ -40,6 +43,14 @@ public:
   /// never seen, or another kind of card in its place, gets its baseline now, on disk.
   [[nodiscard]] model::result<std::vector<model::device_info>>
   update(std::vector<model::device_info> found);
+
+  /// True if a former agent took something that was on no inventory of this one: its configuration
+  /// does not offer it, or it is not there.
+  [[nodiscard]] bool has_unoffered() const;
+  /// Gives what is not offered any more back to its drivers (device_release.hpp); what is not on
+  /// the bus is left to the next agent. One line for each device that was, or could not be, given
+  /// back. No update() meanwhile.
+  [[nodiscard]] std::vector<std::string> give_back_unoffered(const function_users& users);
 
   [[nodiscard]] model::result<void> bind(const model::device_id& device);
   [[nodiscard]] model::result<void> unbind(const model::device_id& device);
@@ -64,6 +75,7 @@ private:
   [[nodiscard]] model::result<managed_ptr> find(const model::device_id& device) const;
   [[nodiscard]] model::result<model::device_info> usable(const managed& device) const;
   [[nodiscard]] model::result<void> baselines_for(const std::vector<model::device_info>& found);
+  void note_offered(const std::vector<model::device_info>& found);
   [[nodiscard]] model::device_info as_reported(model::device_info found) const;
   model::result<void> rescan_device(const model::device_info& info);
 
@@ -73,6 +85,8 @@ private:
   mutable std::mutex guard_; ///< of what follows; not held while anything blocks
   std::map<model::device_id, managed_ptr> devices_;
   std::set<model::pci_address> rescanned_;
+  /// What was taken before the first update() and on no inventory since; nullopt = none came yet.
+  std::optional<std::set<model::pci_address>> unoffered_;
 };
 
 } // namespace berth::hostbackend::host_linux

@@ -40,7 +40,10 @@ struct vfio_unit::look {
 };
 
 vfio_unit::vfio_unit(device_tools tools, device_memory& memory, const model::device_info& device)
-    : tools_{std::move(tools)}, memory_{memory}, functions_{functions_of(device)} {}
+    : vfio_unit{std::move(tools), memory, functions_of(device)} {}
+
+vfio_unit::vfio_unit(device_tools tools, device_memory& memory, std::vector<pci_function> functions)
+    : tools_{std::move(tools)}, memory_{memory}, functions_{std::move(functions)} {}
 
 result<void> vfio_unit::bind() {
   return bind(remembering::anew);
@@ -96,14 +99,17 @@ result<vfio_unit::look> vfio_unit::look_at(const pci_function& one) const {
   const auto address = to_string(one.address);
   return tools_.calls->run<look>(
       address, "looking at its driver", tools_.limits.look,
-      [here = pci_function_files{tools_.sysfs, one.address}, id = one.id, address]() {
+      [here = pci_function_files{tools_.sysfs, one.address}, id = one.id,
+       address]() -> result<look> {
+        if (auto same = here.is_still(id); !same)
+          return tl::unexpected<model::failure>{std::move(same.error())};
         look seen{{id, here.driver(), here.driver_override(), here.reset_methods()}};
         for (const auto& name : {seen.now.driver, seen.now.driver_override})
           if (!name.empty() && !model::is_name(name, 64))
-            return result<look>{fail(errc::bind_failed, address + ": `" + name +
-                                                            "` is no driver's name that could be "
-                                                            "remembered; unbind it by hand")};
-        return result<look>{std::move(seen)};
+            return fail(errc::bind_failed, address + ": `" + name +
+                                               "` is no driver's name that could be "
+                                               "remembered; unbind it by hand");
+        return seen;
       });
 }
 
@@ -200,14 +206,21 @@ result<void> vfio_unit::unbind() {
 
 /// Safe to repeat after any part of it.
 result<void> vfio_unit::give_back(const pci_function& one, const kept_function& kept) {
+  const auto seen = look_at(one);
+  if (!seen)
+    return tl::unexpected<model::failure>{seen.error()};
+  if (is_narrowed(seen->now.reset_methods, kept.reset_methods))
+    if (auto restored = put_back_resets(one, kept.reset_methods); !restored)
+      return restored;
   const pci_function_files here{tools_.sysfs, one.address};
   const auto before = kept.driver_override.empty() ? std::string{"\n"} : kept.driver_override;
-  if (auto named = write(one, here.path("driver_override"), before, tools_.limits.write); !named)
-    return named;
+  if (seen->now.driver_override == vfio_pci)
+    if (auto named = write(one, here.path("driver_override"), before, tools_.limits.write); !named)
+      return named;
   if (here.driver() == vfio_pci && kept.driver != vfio_pci)
     if (auto freed = unbind_driver(one); !freed)
       return freed;
-  if (kept.driver.empty() || here.driver() == kept.driver)
+  if (kept.driver.empty() || !here.driver().empty())
     return {};
   if (!has_driver(tools_, kept.driver))
     return fail(errc::bind_failed, to_string(one.address) + ": its driver " + kept.driver +

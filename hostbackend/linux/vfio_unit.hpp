@@ -21,6 +21,8 @@ class vfio_unit {
 public:
   /// `memory` outlives it.
   vfio_unit(device_tools tools, device_memory& memory, const model::device_info& device);
+  /// The same for functions of which no more is known than that they were bound.
+  vfio_unit(device_tools tools, device_memory& memory, std::vector<model::pci_function> functions);
 
   /// Remembers on disk how each function was, then binds them. A function whose device files some
   /// process has open is refused, with the process named (errc::bind_failed). After a failure
@@ -30,9 +32,10 @@ public:
   /// As bind() after a rescan: what was remembered before it stays, though the kernel may have
   /// given the functions to a host driver meanwhile.
   [[nodiscard]] model::result<void> bind_again();
-  /// Gives each function back to the driver that it had (or none), and forgets it. What was not
-  /// remembered was not bound here and is left alone. A group that a process holds is refused
-  /// (errc::bind_failed).
+  /// Gives each function back to the driver that it had (or none), with its override and reset
+  /// methods, and forgets it. What was not remembered was not bound here and is left alone; a
+  /// driver that somebody else gave a function meanwhile stays. A group that a process holds is
+  /// refused (errc::bind_failed).
   [[nodiscard]] model::result<void> unbind();
 
   /// `0000:23:00.0 is on vfio-pci, 0000:23:00.1 has no driver`

@@ -1,7 +1,11 @@
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -122,6 +126,57 @@ TEST(DeviceMemory, RemembersOverARestart) {
   EXPECT_EQ((*memory)->baseline(at("0000:23:00.0"))->link, (model::pcie_link{5, 16}));
 }
 
+TEST(DeviceMemory, OneAtATime) {
+  const temporary_directory directory;
+  const auto file = directory / "devices";
+  auto first = device_memory::open(file).value();
+  const auto second = device_memory::open(file);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code, errc::store_failed);
+  EXPECT_THAT(second.error().message,
+              HasSubstr("in use by process " + std::to_string(::getpid()) + ":"));
+  first.reset();
+  EXPECT_TRUE(device_memory::open(file).has_value());
+}
+
+TEST(DeviceMemory, TheKernelUnlocksWhatADeadProcessHeld) {
+  const temporary_directory directory;
+  const auto file = directory / "devices";
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto held = device_memory::open(file);
+    if (::write(ready[1], "x", 1) == 1 && held)
+      ::pause();
+    ::_exit(1);
+  }
+  char told = 0;
+  ASSERT_EQ(::read(ready[0], &told, 1), 1);
+  const auto refused = device_memory::open(file);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("in use by process " + std::to_string(child)));
+  EXPECT_TRUE(device_memory::open(file).has_value());
+}
+
+TEST(DeviceMemory, ForgetsABaseline) {
+  const temporary_directory directory;
+  const auto file = directory / "devices";
+  {
+    const auto memory = device_memory::open(file).value();
+    ASSERT_TRUE(memory->keep_functions(example().functions).has_value());
+    ASSERT_TRUE(memory->keep_baselines(example().baselines).has_value());
+    ASSERT_TRUE(memory->forget_baselines({at("0000:23:00.0")}).has_value());
+  }
+  auto rest = example();
+  rest.baselines.erase(at("0000:23:00.0"));
+  EXPECT_EQ(device_memory::open(file).value()->all(), rest);
+}
+
 TEST(DeviceMemory, ADamagedFileIsRefusedAndKept) {
   const temporary_directory directory;
   const auto file = directory / "devices";
@@ -138,7 +193,7 @@ TEST(DeviceMemory, AFailedChangeIsNotMade) {
   fs::create_directory(directory / "here");
   const auto file = directory / "here/devices";
   const auto memory = device_memory::open(file).value();
-  fs::remove(directory / "here");
+  fs::remove_all(directory / "here");
   const auto kept = memory->keep_functions(example().functions);
   ASSERT_FALSE(kept.has_value());
   EXPECT_EQ(kept.error().code, errc::store_failed);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -47,6 +49,15 @@ public:
     const std::scoped_lock hold{guard_};
     refused_[suffix] = error;
   }
+  /// After so many more writes each one fails, as for an agent that was killed then.
+  void die_after(std::size_t writes) {
+    const std::scoped_lock hold{guard_};
+    last_write_ = writes_.size() + writes;
+  }
+  void live() {
+    const std::scoped_lock hold{guard_};
+    last_write_.reset();
+  }
   /// Writes to paths that end in `suffix` block until release().
   void stall(const std::string& suffix) {
     const std::scoped_lock hold{guard_};
@@ -84,6 +95,8 @@ public:
 
   std::error_code write(const path& file, const std::string& text) override {
     std::unique_lock hold{guard_};
+    if (last_write_ && writes_.size() >= *last_write_)
+      return {EIO, std::generic_category()};
     writes_.push_back(file.lexically_relative(sysfs_).string() + "=" + text);
     released_.wait(hold, [&] { return !stalled_ || !file.string().ends_with(*stalled_); });
     for (const auto& [suffix, error] : refused_)
@@ -188,6 +201,7 @@ private:
   mutable std::mutex guard_;
   std::condition_variable released_;
   std::map<std::string, int> refused_;
+  std::optional<std::size_t> last_write_;
   std::optional<std::string> stalled_;
   std::map<std::string, std::string> host_drivers_;
   std::map<std::string, std::vector<std::string>> offered_;

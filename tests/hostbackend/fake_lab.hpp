@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -21,8 +22,9 @@
 
 namespace berth::hostbackend::testing {
 
-inline std::vector<model::device_info> devices_below(const std::filesystem::path& sysfs) {
-  auto devices = survey(host_linux::scan_functions(sysfs).value(), {}, [](const auto& one) {
+inline std::vector<model::device_info> devices_below(const std::filesystem::path& sysfs,
+                                                     const survey_options& offers = {}) {
+  auto devices = survey(host_linux::scan_functions(sysfs).value(), offers, [](const auto& one) {
     return device_names{"vendor", "Device " + to_string(one.id).substr(5)};
   });
   for (auto& one : devices)
@@ -44,7 +46,8 @@ public:
 /// A machine's tree with a fake kernel behind it.
 class fake_lab {
 public:
-  explicit fake_lab(const std::string& machine) {
+  explicit fake_lab(const std::string& machine, survey_options offered = {})
+      : offers{std::move(offered)} {
     const auto kind =
         simulated::load_machine(BERTH_SOURCE_DIR "/machines/" + machine + ".yaml").value();
     if (const auto written = simulated::write_sysfs(*kind, sysfs()); !written)
@@ -57,20 +60,25 @@ public:
   [[nodiscard]] std::filesystem::path procfs() const { return directory_ / "proc"; }
   [[nodiscard]] std::filesystem::path state_file() const { return directory_ / "devices"; }
 
+  [[nodiscard]] host_linux::device_tools tools() const {
+    host_linux::device_tools some;
+    some.sysfs = sysfs();
+    some.procfs = procfs();
+    some.limits = limits;
+    some.kernel = kernel;
+    some.bus = bus;
+    return some;
+  }
   /// A (new) life of the agent.
   void start() {
-    host_linux::device_tools tools;
-    tools.sysfs = sysfs();
-    tools.procfs = procfs();
-    tools.limits = limits;
-    tools.kernel = kernel;
-    tools.bus = bus;
+    stop();
     devices =
-        host_linux::vfio_devices::open({.state_file = state_file(), .reset_order = rules}, tools)
+        host_linux::vfio_devices::open({.state_file = state_file(), .reset_order = rules}, tools())
             .value();
     scan();
   }
-  void scan() { inventory = devices->update(devices_below(sysfs())).value(); }
+  void stop() { devices = nullptr; }
+  void scan() { inventory = devices->update(devices_below(sysfs(), offers)).value(); }
   [[nodiscard]] model::device_info at(const std::string& address) const {
     for (const auto& one : inventory)
       if (to_string(one.address) == address)
@@ -102,6 +110,7 @@ private:
 public:
   host_linux::step_limits limits;
   std::vector<host_linux::reset_rule> rules;
+  survey_options offers; ///< what the agent's configuration offers
   std::shared_ptr<fake_kernel> kernel;
   std::shared_ptr<fake_bus> bus = std::make_shared<fake_bus>();
   std::unique_ptr<host_linux::vfio_devices> devices;

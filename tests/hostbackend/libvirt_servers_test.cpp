@@ -272,6 +272,34 @@ TEST_F(LibvirtServers, OtherDomainsAreReportedAndLeftAlone) {
   EXPECT_NE(domain_of(theirs), nullptr);
 }
 
+TEST_F(LibvirtServers, SayWhichFunctionsTheyAreDefinedWith) {
+  const auto kind = simulated::load_machine(BERTH_SOURCE_DIR "/machines/page-machine.yaml").value();
+  auto card = kind->devices.back();
+  card.id = derive_device_id({}, card.vendor_device, card.address);
+  ASSERT_EQ(card.companions.size(), 1U);
+  auto one = server();
+  one.attachments.push_back({.device = card.id, .epoch = 1, .type = dev_type::gpu_hpc});
+  ASSERT_EQ(message_of(servers_->define(one, {card})), "");
+  const auto theirs = "<domain type='qemu'><name>theirs</name><memory unit='MiB'>32</memory>"
+                      "<os><type machine='q35'>hvm</type></os><devices><hostdev mode='subsystem' "
+                      "type='pci'><source><address domain='0' bus='0x05' slot='0' function='0'/>"
+                      "</source></hostdev></devices></domain>";
+  const domain_handle foreign{virDomainDefineXML(admin_.get(), theirs)};
+  ASSERT_NE(foreign, nullptr);
+
+  const auto users = functions_of_servers(libvirtd_->uri(), seconds{30});
+  ASSERT_TRUE(users.has_value()) << users.error().message;
+  EXPECT_EQ(*users, (function_users{{card.address, domain_name(one.id)},
+                                    {card.companions[0].address, domain_name(one.id)}}));
+  ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
+  EXPECT_THAT(functions_of_servers(libvirtd_->uri(), seconds{30}).value(), IsEmpty());
+
+  libvirtd_->stop();
+  const auto unknown = functions_of_servers(libvirtd_->uri(), seconds{30});
+  ASSERT_FALSE(unknown.has_value());
+  EXPECT_THAT(unknown.error().message, HasSubstr("connection to " + libvirtd_->uri()));
+}
+
 /// More than the schema: libvirt checks every address, bus number and feature when it defines.
 TEST_F(LibvirtServers, AreDefinedWithTheDevicesOfEveryMachine) {
   for (const std::string name :

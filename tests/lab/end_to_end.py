@@ -233,6 +233,27 @@ class EndToEnd(unittest.TestCase):
         for name in ("gpu0", "gpu1", "gpu3", "gpu5"):
             self.assertEqual(self.device(name)["state"], "free", name)
 
+    def test_9_a_killed_agents_devices_are_given_back(self):
+        settings = self.cluster.directory / "release.yaml"
+        state = self.cluster.directory / "state-lab"
+        settings.write_text(f"state_dir: {state}\n")
+        taken = re.findall(r"^function (\S+)", (state / "devices").read_text(), re.MULTILINE)
+        self.assertGreaterEqual(len(taken), 4)
+
+        def release():
+            done = subprocess.run([f"{BINARIES}/berth-host", "release", "--config", settings], capture_output=True,
+                                  text=True, timeout=PATIENCE)
+            print(f"$ berth-host release\n{done.stdout}{done.stderr}", flush=True)
+            return done.returncode
+
+        self.assertEqual(release(), 3, "the agent runs")
+        self.cluster.kill("lab")
+        self.assertEqual(release(), 0)
+        for address in taken:
+            function = pathlib.Path("/sys/bus/pci/devices") / address
+            self.assertFalse((function / "driver").exists(), address)
+            self.assertEqual((function / "driver_override").read_text().strip(), "(null)", address)
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1], verbosity=2, failfast=True)

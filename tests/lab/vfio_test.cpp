@@ -66,6 +66,7 @@ protected:
     options.state_file = state_file_;
     device_tools tools;
     tools.limits = limits;
+    devices_ = nullptr;
     auto opened = vfio_devices::open(options, tools);
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
     devices_ = std::move(*opened);

@@ -485,13 +485,26 @@ private:
     else if (event == VIR_DOMAIN_EVENT_STOPPED)
       stopped(*server, detail);
     else if (event == VIR_DOMAIN_EVENT_SUSPENDED && is_ours(*server))
-      tell(server_paused{*server, reason_of_pause(detail)});
-    else if (event == VIR_DOMAIN_EVENT_RESUMED && is_ours(*server))
+      paused(*server, detail);
+    else if (event == VIR_DOMAIN_EVENT_RESUMED && went_on(*server))
       tell(server_resumed{*server});
+  }
+  void paused(const model::server_id& server, int detail) {
+    {
+      const std::scoped_lock hold{tracker_guard_};
+      paused_.insert(server);
+    }
+    tell(server_paused{server, reason_of_pause(detail)});
+  }
+  /// A domain that starts is resumed, too: that is no news.
+  [[nodiscard]] bool went_on(const model::server_id& server) {
+    const std::scoped_lock hold{tracker_guard_};
+    return paused_.erase(server) > 0;
   }
   void stopped(const model::server_id& server, int detail) {
     bool unasked = false;
     track([&](exit_tracker& tracker) { unasked = tracker.stopped(server); });
+    (void)went_on(server);
     if (unasked)
       tell(server_exited{server, reason_of_stop(detail)});
   }
@@ -511,6 +524,7 @@ private:
   std::function<void(server_event)> listener_;
   std::mutex tracker_guard_;
   exit_tracker tracker_;
+  std::set<model::server_id> paused_; ///< guarded like the tracker
   std::unique_ptr<libvirt_link> link_;
 };
 

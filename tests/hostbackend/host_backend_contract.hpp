@@ -143,12 +143,6 @@ TEST_P(HostBackendContract, ACleanDeviceHasCompleteEvidence) {
   EXPECT_EQ(evidence(device.id), seen) << "looking changes nothing";
 }
 
-TEST_P(HostBackendContract, EvidenceIsIncompleteWhileUnbound) {
-  const auto device = a_device();
-  EXPECT_FALSE(evidence(device.id).complete());
-  EXPECT_FALSE(evidence(device.id).vfio_bound);
-}
-
 TEST_P(HostBackendContract, ResetsByTheNamedMethodAndNoOther) {
   const auto device = a_device();
   make_clean(device.id);

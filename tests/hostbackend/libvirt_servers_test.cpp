@@ -110,12 +110,16 @@ protected:
   domain_handle domain_of(const model::desired_server& one) const {
     return domain_handle{virDomainLookupByUUIDString(admin_.get(), to_string(one.id).c_str())};
   }
-  [[nodiscard]] bool runs(const model::desired_server& one) const {
+  [[nodiscard]] model::host_operations::listed_server
+  listed(const model::desired_server& one) const {
     const auto all = servers_->list();
-    return all && std::any_of(all->servers.begin(), all->servers.end(), [&](const auto& listed) {
-             return listed.server == one.id && listed.running;
-           });
+    if (all)
+      for (const auto& each : all->servers)
+        if (each.server == one.id)
+          return each;
+    return {};
   }
+  [[nodiscard]] bool runs(const model::desired_server& one) const { return listed(one).running; }
   template <class Event> std::vector<Event> events() {
     const std::scoped_lock hold{guard_};
     std::vector<Event> some;
@@ -185,6 +189,11 @@ TEST_F(LibvirtServers, EndsThatNobodyAskedForAreTold) {
   ASSERT_TRUE(eventually([this] { return !events<server_paused>().empty(); }));
   EXPECT_EQ(events<server_paused>()[0].server, paused.id);
   EXPECT_TRUE(runs(paused)) << "it holds its devices";
+  EXPECT_THAT(listed(paused).paused, HasSubstr("administrator"));
+  EXPECT_THAT(events<server_resumed>(), IsEmpty());
+  EXPECT_EQ(virDomainResume(domain_of(paused).get()), 0);
+  ASSERT_TRUE(eventually([this] { return !events<server_resumed>().empty(); }));
+  EXPECT_EQ(listed(paused).paused, "");
 }
 
 TEST_F(LibvirtServers, SurviveTheEndOfLibvirtd) {

@@ -140,6 +140,16 @@ TEST_F(SimulatedBackend, ADeviceThatFallsOffTheBusIsLostAndCanComeBack) {
   EXPECT_EQ(std::get<model::host_info>(perform(discover{})->value()).devices.size(), 2U);
 }
 
+TEST_F(SimulatedBackend, EvidenceIsIncompleteWhileUnbound) {
+  perform(bind_device{device(0)});
+  perform(reset_device{device(0), {}});
+  EXPECT_TRUE(std::get<device_evidence>(perform(verify_device{device(0)})->value()).complete());
+  backend_.power_cycle();
+  const auto seen = std::get<device_evidence>(perform(verify_device{device(0)})->value());
+  EXPECT_FALSE(seen.complete());
+  EXPECT_FALSE(seen.vfio_bound);
+}
+
 TEST_F(SimulatedBackend, AnUnknownOutcomeMayOrMayNotHaveHappened) {
   backend_.inject({.operation = "bind_device", .kind = fault_kind::unknown});
   int done = 0;

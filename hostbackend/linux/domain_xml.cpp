@@ -95,7 +95,8 @@ public:
   domain_writer(const domain_settings& settings, const model::desired_server& server,
                 std::vector<guest_device> devices)
       : settings_{settings}, server_{server}, spec_{*server.spec}, devices_{std::move(devices)},
-        windows_{spec_.os == "windows"}, kvm_{settings.by == accelerator::kvm} {
+        windows_{spec_.os == "windows"}, kvm_{settings.by == accelerator::kvm},
+        serial_seed_{!windows_ && spec_.user_data.empty()} {
     const auto infos = device_infos();
     layout_ = lay_out_memory(settings.numa, infos, spec_.vcpus, spec_.memory_mib);
     mmio_window_ = mmio_window(infos);
@@ -200,20 +201,22 @@ private:
 
   void firmware() {
     const bool uefi = spec_.boot == model::firmware::uefi;
-    if (!windows_)
-      cloud_init_seed();
+    if (serial_seed_)
+      serial_seed();
     xml_.open("os").text("type", "hvm", {{"arch", "x86_64"}, {"machine", settings_.machine_type}});
     if (uefi)
       xml_.text("loader", settings_.uefi_code, {{"readonly", "yes"}, {"type", "pflash"}})
           .empty("nvram", {{"template", settings_.uefi_variables}});
     xml_.empty("boot", {{"dev", "hd"}});
-    if (!windows_)
+    if (serial_seed_)
       xml_.empty("smbios", {{"mode", "sysinfo"}});
     xml_.close();
   }
   /// cloud-init's NoCloud source takes the host's name and the instance's id from the system's
-  /// serial number: no medium is needed (docs.cloud-init.io, NoCloud, DMI).
-  void cloud_init_seed() {
+  /// serial number: no medium is needed (docs.cloud-init.io, NoCloud, DMI). Not beside a medium: a
+  /// serial number makes cloud-init read user data before there is a network, too early for what
+  /// includes something from elsewhere.
+  void serial_seed() {
     xml_.open("sysinfo", {{"type", "smbios"}})
         .open("system")
         .text("entry", "ds=nocloud;h=" + spec_.name + ";i=" + to_string(server_.id),
@@ -283,6 +286,8 @@ private:
       host_device(i);
     for (std::size_t i = 0; i < spec_.disks.size(); ++i)
       disk(i);
+    if (!spec_.user_data.empty())
+      seed_medium();
     for (std::size_t i = 0; i < spec_.networks.size(); ++i)
       network(i);
     serial_console();
@@ -379,6 +384,16 @@ private:
     return "vd" + letters;
   }
 
+  /// On q35's own SATA controller.
+  void seed_medium() {
+    xml_.open("disk", {{"type", "volume"}, {"device", "cdrom"}})
+        .empty("driver", {{"name", "qemu"}, {"type", "raw"}})
+        .empty("source", {{"pool", settings_.disk_pool}, {"volume", seed_volume_name(server_.id)}})
+        .empty("target", {{"dev", "sda"}, {"bus", "sata"}})
+        .empty("readonly")
+        .close();
+  }
+
   void network(std::size_t index) {
     const auto& source = settings_.networks.at(spec_.networks[index]);
     const bool bridge = source.how == network_source::kind::bridge;
@@ -444,6 +459,7 @@ private:
   std::vector<guest_device> devices_;
   bool windows_;
   bool kvm_;
+  bool serial_seed_; ///< cloud-init learns what it needs from the serial number
   memory_layout layout_;
   std::uint64_t mmio_window_ = 0;
   int next_bus_ = 1; ///< index of the next PCI controller
@@ -509,6 +525,10 @@ std::string volume_name(const model::server_id& server, std::size_t disk) {
   return volume_prefix(server) + "disk" + std::to_string(disk) + ".qcow2";
 }
 
+std::string seed_volume_name(const model::server_id& server) {
+  return volume_prefix(server) + "seed.iso";
+}
+
 std::string domain_name(const model::server_id& server) {
   return "berth-" + to_string(server);
 }
@@ -524,10 +544,6 @@ result<std::string> domain_xml(const domain_settings& settings, const model::des
                 "server " + server.spec->name +
                     " brings QEMU arguments, which this host does not allow: create it without "
                     "them, or set servers.qemu_arguments in the host's configuration");
-  if (!server.spec->user_data.empty())
-    return fail(errc::invalid_argument,
-                "server " + server.spec->name +
-                    " brings user data, which this host cannot hand over: create it without");
   std::vector<guest_device> attached;
   for (const auto& attachment : server.attachments) {
     auto device = find_device(attachment, devices);

@@ -43,6 +43,8 @@ struct domain_settings {
 
 /// A disk's volume in the pool, `<server>-disk0.qcow2`: never a path, never the user's words.
 [[nodiscard]] std::string volume_name(const model::server_id& server, std::size_t disk);
+/// The volume of a server's medium for cloud-init (seed_image.hpp), `<server>-seed.iso`.
+[[nodiscard]] std::string seed_volume_name(const model::server_id& server);
 /// All volumes of a server start with this.
 [[nodiscard]] std::string volume_prefix(const model::server_id& server);
 /// The domain's name, `berth-<server>`: it cannot meet somebody else's. The server's name is the

@@ -15,6 +15,7 @@
 #include "hostbackend/linux/libvirt_errors.hpp"
 #include "hostbackend/linux/libvirt_handles.hpp"
 #include "hostbackend/linux/libvirt_link.hpp"
+#include "hostbackend/linux/seed_image.hpp"
 #include "hostbackend/linux/storage_volumes.hpp"
 
 namespace berth::hostbackend::host_linux {
@@ -90,8 +91,28 @@ result<void> refuse_running(const model::server_id& server) {
   return fail(errc::hypervisor_failed, name_of(server) + " runs: stop it first");
 }
 
+/// What a server's definition is made of.
+struct definition {
+  std::string xml;
+  std::optional<std::string> seed; ///< the medium for cloud-init
+};
+
+result<definition> definition_of(const domain_settings& settings,
+                                 const model::desired_server& server,
+                                 const std::vector<model::device_info>& devices) {
+  auto xml = domain_xml(settings, server, devices);
+  if (!xml)
+    return tl::unexpected{std::move(xml).error()};
+  if (server.spec->user_data.empty())
+    return definition{std::move(*xml), std::nullopt};
+  auto seed = seed_image(server);
+  if (!seed)
+    return tl::unexpected{std::move(seed).error()};
+  return definition{std::move(*xml), std::move(*seed)};
+}
+
 result<void> define_domain(virConnect& connection, const volume_pools& pools,
-                           const model::desired_server& server, const std::string& xml) {
+                           const model::desired_server& server, const definition& made) {
   const auto domain = find_domain(connection, server.id);
   if (!domain)
     return tl::unexpected{domain.error()};
@@ -99,8 +120,10 @@ result<void> define_domain(virConnect& connection, const volume_pools& pools,
     return refuse_running(server.id);
   if (auto disks = create_disks(connection, pools, server.id, server.spec->disks); !disks)
     return disks;
+  if (auto seed = renew_seed(connection, pools, server.id, made.seed); !seed)
+    return seed;
   const domain_handle defined{
-      virDomainDefineXMLFlags(&connection, xml.c_str(), VIR_DOMAIN_DEFINE_VALIDATE)};
+      virDomainDefineXMLFlags(&connection, made.xml.c_str(), VIR_DOMAIN_DEFINE_VALIDATE)};
   if (!defined)
     return libvirt_failed("definition of " + name_of(server.id));
   return {};
@@ -388,13 +411,13 @@ bool libvirt_servers::connected() const {
 
 result<void> libvirt_servers::define(const model::desired_server& server,
                                      const std::vector<model::device_info>& devices) {
-  auto xml = domain_xml(state_->settings().domains, server, devices);
-  if (!xml)
-    return tl::unexpected{std::move(xml).error()};
+  auto made = definition_of(state_->settings().domains, server, devices);
+  if (!made)
+    return tl::unexpected{std::move(made).error()};
   auto defined = state_->within<void>(
       state_->settings().call_limit, "definition of " + name_of(server.id),
-      [pools = state_->pools(), server, xml = std::move(*xml)](virConnect& connection) {
-        return define_domain(connection, pools, server, xml);
+      [pools = state_->pools(), server, made = std::move(*made)](virConnect& connection) {
+        return define_domain(connection, pools, server, made);
       });
   if (defined)
     state_->track([&](exit_tracker& tracker) { tracker.ours(server.id); });

@@ -76,8 +76,8 @@ public:
 
   [[nodiscard]] bool connected() const;
 
-  /// Defines the domain, or redefines it, and makes the disks that are not there yet. `devices` as
-  /// for domain_xml(). A running server is refused.
+  /// Defines the domain, or redefines it, makes the disks that are not there yet, and the medium
+  /// for cloud-init anew. `devices` as for domain_xml(). A running server is refused.
   [[nodiscard]] model::result<void> define(const model::desired_server& server,
                                            const std::vector<model::device_info>& devices);
   [[nodiscard]] model::result<void> start(const model::server_id& server);

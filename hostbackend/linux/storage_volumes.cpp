@@ -124,6 +124,7 @@ result<void> create_disk(virConnect& connection, const volume_pools& pools, virS
   return {};
 }
 
+/// Deleted, or gone already.
 result<void> delete_volume(virStorageVol& volume) {
   if (virStorageVolDelete(&volume, 0) == 0)
     return {};
@@ -131,7 +132,51 @@ result<void> delete_volume(virStorageVol& volume) {
   if (error.code == VIR_ERR_NO_STORAGE_VOL)
     return {};
   return tl::unexpected{
-      from_libvirt(error, std::string{"deletion of disk "} + virStorageVolGetName(&volume))};
+      from_libvirt(error, std::string{"deletion of volume "} + virStorageVolGetName(&volume))};
+}
+
+// QEMU runs as a user of its own: libvirt gives it the file when a guest starts (dynamic_ownership
+// in qemu.conf), so the mode need not let others read.
+std::string seed_xml(const std::string& name, std::size_t bytes) {
+  xml_writer xml;
+  xml.open("volume")
+      .text("name", name)
+      .text("capacity", std::to_string(bytes), {{"unit", "bytes"}})
+      .open("target")
+      .empty("format", {{"type", "raw"}})
+      .open("permissions")
+      .text("mode", "0600")
+      .close()
+      .close()
+      .close();
+  return std::move(xml).take();
+}
+
+/// All or nothing is not promised: a failure leaves the volume with a part of the content.
+result<void> upload(virConnect& connection, virStorageVol& volume, std::string_view content) {
+  const auto what = std::string{"writing of volume "} + virStorageVolGetName(&volume);
+  const stream_handle stream{virStreamNew(&connection, 0)};
+  if (!stream || virStorageVolUpload(&volume, stream.get(), 0, content.size(), 0) < 0)
+    return libvirt_failed(what);
+  while (!content.empty()) {
+    const int sent = virStreamSend(stream.get(), content.data(), content.size());
+    if (sent < 0) {
+      auto failure = libvirt_failed(what);
+      virStreamAbort(stream.get());
+      return failure;
+    }
+    content.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return virStreamFinish(stream.get()) == 0 ? result<void>{} : libvirt_failed(what);
+}
+
+result<void> delete_seed(virStoragePool& pool, const std::string& name) {
+  if (const volume_handle old{virStorageVolLookupByName(&pool, name.c_str())})
+    return delete_volume(*old);
+  const auto error = last_libvirt_error();
+  return error.code == VIR_ERR_NO_STORAGE_VOL
+             ? result<void>{}
+             : tl::unexpected{from_libvirt(error, "volume " + name)};
 }
 
 /// All volumes of the pool, owned.
@@ -161,6 +206,21 @@ result<void> create_disks(virConnect& connection, const volume_pools& pools,
     if (auto made = create_disk(connection, pools, **pool, volume_name(server, i), disks[i]); !made)
       return made;
   return {};
+}
+
+result<void> renew_seed(virConnect& connection, const volume_pools& pools,
+                        const model::server_id& server, const std::optional<std::string>& image) {
+  const auto pool = find_pool(connection, pools.disks);
+  if (!pool)
+    return tl::unexpected{pool.error()};
+  const auto name = seed_volume_name(server);
+  if (auto deleted = delete_seed(**pool, name); !deleted || !image)
+    return deleted;
+  const auto xml = seed_xml(name, image->size());
+  const volume_handle made{virStorageVolCreateXML(pool->get(), xml.c_str(), 0)};
+  if (!made)
+    return libvirt_failed("creation of volume " + name);
+  return upload(connection, *made, *image);
 }
 
 result<void> delete_disks(virConnect& connection, const volume_pools& pools,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,15 @@ struct volume_pools {
 [[nodiscard]] model::result<void> create_disks(virConnect& connection, const volume_pools& pools,
                                                const model::server_id& server,
                                                const std::vector<model::disk_spec>& disks);
-/// Deletes all volumes of the server; those that are gone already count as deleted.
+/// Makes the volume of the server's medium for cloud-init (seed_image.hpp) anew; nullopt = the
+/// server has none, and one that was there is deleted. Only root and the QEMU that gets it may read
+/// it. Its server must be off. After a failure the volume may be missing or incomplete: the domain
+/// must not be started before this has succeeded.
+[[nodiscard]] model::result<void> renew_seed(virConnect& connection, const volume_pools& pools,
+                                             const model::server_id& server,
+                                             const std::optional<std::string>& image);
+/// Deletes all volumes of the server, its medium for cloud-init too; those that are gone already
+/// count as deleted.
 [[nodiscard]] model::result<void> delete_disks(virConnect& connection, const volume_pools& pools,
                                                const model::server_id& server);
 

@@ -157,6 +157,15 @@ TEST(DomainXml, AnAdministratorsExtras) {
   EXPECT_TRUE(matches_golden(xml_of(how, server, {}), "domains/extras.xml"));
 }
 
+TEST(DomainXml, UserDataComesOnAMediumAndNowhereElse) {
+  auto server = server_with({});
+  server.spec.edit([](auto& spec) { spec.user_data = "#cloud-config\npassword: secret\n"; });
+  const auto xml = xml_of(settings(), server, {});
+  EXPECT_TRUE(matches_golden(xml, "domains/user-data.xml"));
+  EXPECT_THAT(xml, Not(HasSubstr("secret")));
+  EXPECT_THAT(xml, Not(HasSubstr("ds=nocloud"))) << "it would make cloud-init read too early";
+}
+
 class EveryMachine : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(EveryMachine, GivesXmlOfLibvirtsSchema) {
@@ -176,6 +185,7 @@ TEST_P(EveryMachine, GivesXmlOfLibvirtsSchema) {
           spec.os = os;
           spec.boot = boot;
           spec.qemu_arguments = {"-device", "edu"};
+          spec.user_data = boot == model::firmware::uefi ? "#cloud-config" : "";
         });
         EXPECT_TRUE(fits_the_schema(xml_of(how, server, devices)));
       }

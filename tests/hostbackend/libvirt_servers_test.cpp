@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -14,6 +15,7 @@
 #include "hostbackend/linux/libvirt_handles.hpp"
 #include "hostbackend/linux/libvirt_servers.hpp"
 #include "hostbackend/simulated/machine.hpp"
+#include "tests/hostbackend/iso_reader.hpp"
 #include "tests/hostbackend/private_libvirtd.hpp"
 
 namespace berth::hostbackend::host_linux {
@@ -29,6 +31,7 @@ using testing::eventually;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::private_libvirtd;
+using testing::read_iso;
 
 std::string code_of(const model::result<void>& outcome) {
   return outcome ? "ok" : std::string{to_string(outcome.error().code)};
@@ -127,6 +130,11 @@ protected:
       names.push_back(file.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
+  }
+
+  static std::string content_of(const std::filesystem::path& path) {
+    std::ifstream file{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
   }
 
   std::unique_ptr<private_libvirtd> libvirtd_;
@@ -338,6 +346,52 @@ TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {
   EXPECT_EQ(message_of(with_image("small.qcow2", 16)), "");
   EXPECT_EQ(message_of(servers_->start(server().id)), "");
   EXPECT_TRUE(runs(server()));
+}
+
+TEST_F(LibvirtServers, UserDataIsOnAMediumThatOnlyItsQemuReads) {
+  auto one = server();
+  one.spec.edit([](auto& spec) {
+    spec.user_data = "#cloud-config\npassword: secret\n";
+    spec.disks = {{.size_mib = 16, .image = {}}};
+  });
+  const auto path = *libvirtd_ / ("disks/" + seed_volume_name(one.id));
+  for (int i = 0; i < 2; ++i)
+    ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  EXPECT_THAT(files_in("disks"), ElementsAre(volume_name(one.id, 0), seed_volume_name(one.id)));
+  EXPECT_EQ(read_iso(content_of(path)).files.at("user-data").content, one.spec->user_data);
+  constexpr auto by_others = std::filesystem::perms{077};
+  EXPECT_EQ(std::filesystem::status(path).permissions() & by_others, std::filesystem::perms::none);
+  const owned_text xml{virDomainGetXMLDesc(domain_of(one).get(), VIR_DOMAIN_XML_SECURE)};
+  EXPECT_THAT(xml.get(), ::testing::Not(HasSubstr("secret")));
+
+  ASSERT_EQ(message_of(servers_->start(one.id)), "");
+  EXPECT_FALSE(servers_->define(one, {}).has_value()) << "it runs, and reads the medium";
+  ASSERT_EQ(message_of(servers_->stop(one.id, true)), "");
+  one.spec.edit([](auto& spec) { spec.user_data = std::string(16 * 1024, '\0'); });
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  EXPECT_EQ(read_iso(content_of(path)).files.at("user-data").content, one.spec->user_data);
+  EXPECT_EQ(message_of(servers_->start(one.id)), "");
+  ASSERT_EQ(message_of(servers_->stop(one.id, true)), "");
+
+  one.spec.edit([](auto& spec) { spec.user_data.clear(); });
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  EXPECT_THAT(files_in("disks"), ElementsAre(volume_name(one.id, 0))) << "a secret does not stay";
+  one.spec.edit([](auto& spec) { spec.user_data = "x"; });
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
+  EXPECT_THAT(files_in("disks"), IsEmpty());
+}
+
+TEST_F(LibvirtServers, AMediumThatCannotBeMadeIsNoServer) {
+  auto one = server();
+  one.spec.edit([](auto& spec) { spec.user_data = "secret"; });
+  // Unknown to libvirt, and in the way.
+  std::filesystem::create_directory(*libvirtd_ / ("disks/" + seed_volume_name(one.id)));
+  const auto refused = servers_->define(one, {});
+  EXPECT_EQ(code_of(refused), "hypervisor_failed");
+  EXPECT_THAT(message_of(refused), HasSubstr(seed_volume_name(one.id)));
+  EXPECT_THAT(message_of(refused), ::testing::Not(HasSubstr("secret")));
+  EXPECT_THAT(servers_->list()->ours, IsEmpty());
 }
 
 TEST(LibvirtLink, WithoutLibvirtdEveryOperationSaysWhy) {

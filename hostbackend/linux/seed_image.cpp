@@ -1,14 +1,14 @@
 #include "hostbackend/linux/seed_image.hpp"
 
 #include <array>
-#include <cstdint>
+#include <cstdint> // libisofs.h uses it
 #include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string_view>
 #include <utility>
 
-#include <sys/types.h>
+#include <sys/types.h> // and this
 
 #define LIBISOFS_WITHOUT_LIBBURN // it declares struct burn_source itself then
 #include <libisofs/libisofs.h>

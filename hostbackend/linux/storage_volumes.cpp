@@ -24,14 +24,23 @@ result<pool_handle> find_pool(virConnect& connection, const std::string& name) {
   return pool;
 }
 
+/// Null if libvirt knows none.
+result<volume_handle> find_volume(virStoragePool& pool, const std::string& name) {
+  volume_handle volume{virStorageVolLookupByName(&pool, name.c_str())};
+  if (!volume && last_libvirt_error().code != VIR_ERR_NO_STORAGE_VOL)
+    return libvirt_failed("volume " + name);
+  return volume;
+}
+
 /// Images are put into the pool's directory behind libvirt's back: what is not known is looked for
 /// once more after a refresh.
-volume_handle find_volume(virStoragePool& pool, const std::string& name) {
-  volume_handle volume{virStorageVolLookupByName(&pool, name.c_str())};
-  if (!volume && last_libvirt_error().code == VIR_ERR_NO_STORAGE_VOL &&
-      virStoragePoolRefresh(&pool, 0) == 0)
-    volume.reset(virStorageVolLookupByName(&pool, name.c_str()));
-  return volume;
+result<volume_handle> find_image_volume(virStoragePool& pool, const std::string& name) {
+  auto known = find_volume(pool, name);
+  if (!known || *known)
+    return known;
+  if (virStoragePoolRefresh(&pool, 0) < 0)
+    return libvirt_failed("search for image '" + name + "'");
+  return find_volume(pool, name);
 }
 
 struct backing_image {
@@ -71,15 +80,18 @@ result<backing_image> find_image(virConnect& connection, const volume_pools& poo
   const auto pool = find_pool(connection, pools.images);
   if (!pool)
     return tl::unexpected{pool.error()};
-  const auto image = find_volume(**pool, disk.image);
+  const auto image = find_image_volume(**pool, disk.image);
   if (!image)
-    return libvirt_failed("image '" + disk.image + "' in the pool '" + pools.images + "'");
-  if (auto fits = check_size(*image, disk); !fits)
+    return tl::unexpected{image.error()};
+  if (!*image)
+    return fail(errc::not_found,
+                "image '" + disk.image + "' is not in the storage pool '" + pools.images + "'");
+  if (auto fits = check_size(**image, disk); !fits)
     return tl::unexpected{std::move(fits).error()};
-  const owned_text path{virStorageVolGetPath(image.get())};
+  const owned_text path{virStorageVolGetPath(image->get())};
   if (!path)
     return libvirt_failed("image '" + disk.image + "'");
-  auto format = format_of(*image);
+  auto format = format_of(**image);
   if (format.empty())
     return fail(errc::invalid_argument,
                 "image '" + disk.image + "' is neither qcow2 nor raw: convert it with qemu-img");
@@ -107,10 +119,11 @@ std::string volume_xml(const std::string& name, const model::disk_spec& disk,
 
 result<void> create_disk(virConnect& connection, const volume_pools& pools, virStoragePool& pool,
                          const std::string& name, const model::disk_spec& disk) {
-  if (find_volume(pool, name))
+  const auto known = find_volume(pool, name);
+  if (!known)
+    return tl::unexpected{known.error()};
+  if (*known)
     return {};
-  if (const auto error = last_libvirt_error(); error.code != VIR_ERR_NO_STORAGE_VOL)
-    return tl::unexpected{from_libvirt(error, "disk " + name)};
   backing_image image;
   if (!disk.image.empty()) {
     auto found = find_image(connection, pools, disk);
@@ -171,12 +184,10 @@ result<void> upload(virConnect& connection, virStorageVol& volume, std::string_v
 }
 
 result<void> delete_seed(virStoragePool& pool, const std::string& name) {
-  if (const volume_handle old{virStorageVolLookupByName(&pool, name.c_str())})
-    return delete_volume(*old);
-  const auto error = last_libvirt_error();
-  return error.code == VIR_ERR_NO_STORAGE_VOL
-             ? result<void>{}
-             : tl::unexpected{from_libvirt(error, "volume " + name)};
+  const auto old = find_volume(pool, name);
+  if (!old)
+    return tl::unexpected{old.error()};
+  return *old ? delete_volume(**old) : result<void>{};
 }
 
 /// All volumes of the pool, owned.

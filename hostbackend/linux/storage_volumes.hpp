@@ -11,8 +11,11 @@
 
 namespace berth::hostbackend::host_linux {
 
-// Disks of servers as volumes of libvirt storage pools. All of these block, and leave the limit to
-// the caller.
+// Disks of servers as volumes of libvirt storage pools. All of these block, leave the limit to the
+// caller, and may run for several servers at once. libvirt builds several volumes of a pool at
+// once, but refuses to refresh the pool meanwhile; therefore only a pool of images is ever
+// refreshed, and only for an image that is not known. If libvirt refuses that (an administrator
+// makes a volume there just then) it is errc::busy.
 
 struct volume_pools {
   std::string disks;  ///< where servers' disks are made
@@ -21,7 +24,8 @@ struct volume_pools {
 
 /// Makes the server's disks that are not there yet: blank, or on top of the image that the disk
 /// names. An image is a volume's plain name in the image pool, of format qcow2 or raw, and no
-/// larger than the disk: invalid_argument, not_found.
+/// larger than the disk: invalid_argument, not_found. A file in the pool's directory that libvirt
+/// does not know is never taken for a disk.
 [[nodiscard]] model::result<void> create_disks(virConnect& connection, const volume_pools& pools,
                                                const model::server_id& server,
                                                const std::vector<model::disk_spec>& disks);

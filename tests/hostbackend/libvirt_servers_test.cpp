@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -6,6 +7,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <variant>
 #include <vector>
 
@@ -45,6 +47,7 @@ std::string message_of(const model::result<void>& outcome) {
 class LibvirtServers : public ::testing::Test {
 protected:
   void SetUp() override {
+    std::signal(SIGPIPE, SIG_IGN); // as berth-host does: a libvirtd that is gone is written to
     if (!private_libvirtd::possible())
       GTEST_SKIP() << "libvirtd or qemu-system-x86_64 is not installed";
     libvirtd_ = std::make_unique<private_libvirtd>();
@@ -230,10 +233,10 @@ TEST_F(LibvirtServers, AHangLeavesTheOutcomeUnknown) {
   auto how = settings();
   how.call_limit = how.start_limit = seconds{2};
   how.keepalive_seconds = 60;
+  const auto one = server();
+  ASSERT_EQ(message_of(servers_->define(one, {})), ""); // libvirtd asks QEMU what it can, for long
   servers_.reset();
   connect(how);
-  const auto one = server();
-  ASSERT_EQ(message_of(servers_->define(one, {})), "");
   libvirtd_->signal(SIGSTOP);
   const auto started = servers_->start(one.id);
   EXPECT_EQ(code_of(started), "outcome_unknown");
@@ -348,6 +351,17 @@ TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {
   EXPECT_TRUE(runs(server()));
 }
 
+TEST_F(LibvirtServers, AFileThatLibvirtDoesNotKnowIsNoDisk) {
+  auto one = server();
+  one.spec.edit([](auto& spec) { spec.disks = {{.size_mib = 16, .image = {}}}; });
+  const auto path = *libvirtd_ / ("disks/" + volume_name(one.id, 0));
+  std::ofstream{path} << "somebody's";
+  const auto refused = servers_->define(one, {});
+  EXPECT_EQ(code_of(refused), "hypervisor_failed");
+  EXPECT_THAT(message_of(refused), HasSubstr(path.string()));
+  EXPECT_EQ(content_of(path), "somebody's");
+}
+
 TEST_F(LibvirtServers, UserDataIsOnAMediumThatOnlyItsQemuReads) {
   auto one = server();
   one.spec.edit([](auto& spec) {
@@ -392,6 +406,34 @@ TEST_F(LibvirtServers, AMediumThatCannotBeMadeIsNoServer) {
   EXPECT_THAT(message_of(refused), HasSubstr(seed_volume_name(one.id)));
   EXPECT_THAT(message_of(refused), ::testing::Not(HasSubstr("secret")));
   EXPECT_THAT(servers_->list()->ours, IsEmpty());
+}
+
+TEST_F(LibvirtServers, ManyAreDefinedAtOnce) {
+  constexpr std::uint64_t makers = 8;
+  constexpr std::uint64_t servers_each = 6;
+  std::mutex guard;
+  std::vector<std::string> refusals;
+  const auto define_some = [&](std::uint64_t maker) {
+    for (std::uint64_t i = 0; i < servers_each; ++i) {
+      auto one = server(maker * servers_each + i);
+      one.spec.edit([](auto& spec) {
+        spec.user_data = "#cloud-config\n";
+        spec.disks = {{.size_mib = 16, .image = {}}, {.size_mib = 16, .image = {}}};
+      });
+      const auto defined = servers_->define(one, {});
+      const std::scoped_lock hold{guard};
+      if (!defined)
+        refusals.push_back(message_of(defined));
+    }
+  };
+  {
+    std::vector<std::jthread> all;
+    for (std::uint64_t maker = 0; maker < makers; ++maker)
+      all.emplace_back(define_some, maker);
+  }
+  EXPECT_THAT(refusals, IsEmpty());
+  EXPECT_EQ(servers_->list()->ours.size(), makers * servers_each);
+  EXPECT_EQ(files_in("disks").size(), makers * servers_each * 3) << "two disks and a medium each";
 }
 
 TEST(LibvirtLink, WithoutLibvirtdEveryOperationSaysWhy) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hostbackend/linux/domain_metadata.hpp"
+#include "hostbackend/linux/seed_image.hpp"
 #include "hostbackend/linux/xml_writer.hpp"
 #include "model/pci_address.hpp"
 #include "model/server.hpp"
@@ -219,7 +220,7 @@ private:
   void serial_seed() {
     xml_.open("sysinfo", {{"type", "smbios"}})
         .open("system")
-        .text("entry", "ds=nocloud;h=" + spec_.name + ";i=" + to_string(server_.id),
+        .text("entry", "ds=nocloud;h=" + guest_host_name(server_) + ";i=" + to_string(server_.id),
               {{"name", "serial"}})
         .close()
         .close();

@@ -1,5 +1,6 @@
 #include "hostbackend/linux/seed_image.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint> // libisofs.h uses it
 #include <cstdlib>
@@ -110,13 +111,24 @@ result<std::string> read_all(burn_source& source) {
   return all;
 }
 
-/// Quoted: a name like `no` or `1.5` would be no text in YAML. A name has nothing to escape.
+/// Quoted: a name like `no` or `15` would be no text in YAML. A host name has nothing to escape.
 std::string meta_data(const model::desired_server& server) {
-  return "instance-id: \"" + to_string(server.id) + "\"\nlocal-hostname: \"" + server.spec->name +
-         "\"\n";
+  return "instance-id: \"" + to_string(server.id) + "\"\nlocal-hostname: \"" +
+         guest_host_name(server) + "\"\n";
 }
 
 } // namespace
+
+std::string guest_host_name(const model::desired_server& server) {
+  constexpr std::size_t label_length_max = 63;
+  auto name = server.spec->name;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '_' || c == '.'; }, '-');
+  name.erase(0, name.find_first_not_of('-'));
+  name.resize(std::min(name.size(), label_length_max));
+  name.erase(name.find_last_not_of('-') + 1);
+  return name.empty() ? to_string(server.id) : name;
+}
 
 result<std::string> seed_image(const model::desired_server& server) {
   if (!model::is_name(server.spec->name))

@@ -166,6 +166,14 @@ TEST(DomainXml, UserDataComesOnAMediumAndNowhereElse) {
   EXPECT_THAT(xml, Not(HasSubstr("ds=nocloud"))) << "it would make cloud-init read too early";
 }
 
+TEST(DomainXml, TheSerialNumberNamesTheGuestAsItsMediumWould) {
+  auto server = server_with({});
+  server.spec.edit([](auto& spec) { spec.name = "team_a.llama3.1"; });
+  const auto xml = xml_of(settings(), server, {});
+  EXPECT_THAT(xml, HasSubstr(">ds=nocloud;h=team-a-llama3-1;i=" + to_string(server.id) + "<"));
+  EXPECT_THAT(xml, HasSubstr("<title>team_a.llama3.1</title>"));
+}
+
 class EveryMachine : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(EveryMachine, GivesXmlOfLibvirtsSchema) {

@@ -85,9 +85,23 @@ TEST(SeedImage, IsForTheGuestsRootOnly) {
     EXPECT_EQ(file.mode, S_IFREG | 0400U) << name;
 }
 
+TEST(SeedImage, AHostNameIsOneLabelOfDns) {
+  const auto host_name = [](const std::string& name) {
+    return guest_host_name(server_with("", name));
+  };
+  EXPECT_EQ(host_name("web-1"), "web-1");
+  EXPECT_EQ(host_name("Team_A.llama3.1"), "Team-A-llama3-1");
+  EXPECT_EQ(host_name("_a_"), "a");
+  EXPECT_EQ(host_name(std::string(63, 'n')), std::string(63, 'n'));
+  EXPECT_EQ(host_name(std::string(128, 'n')), std::string(63, 'n'));
+  EXPECT_EQ(host_name(std::string(62, 'n') + "_end"), std::string(62, 'n')) << "no dash at its end";
+  EXPECT_EQ(host_name("__"), to_string(server_with("").id));
+}
+
 TEST(SeedImage, NamesAreTextsInYaml) {
-  for (const auto& name :
-       std::vector<std::string>{"no", "1.5", "null", "0x10", std::string(128, 'n')})
+  EXPECT_THAT(read_iso(image_of(server_with("x", "a_b.c"))).files.at("meta-data").content,
+              HasSubstr("local-hostname: \"a-b-c\"\n"));
+  for (const auto& name : std::vector<std::string>{"no", "15", "null", "0x10"})
     EXPECT_THAT(read_iso(image_of(server_with("x", name))).files.at("meta-data").content,
                 HasSubstr("local-hostname: \"" + name + "\"\n"));
   for (const auto& name :

@@ -94,9 +94,9 @@ void write_function(xml_writer& xml, const model::pci_address& at, const guest_f
 class domain_writer {
 public:
   domain_writer(const domain_settings& settings, const model::desired_server& server,
-                std::vector<guest_device> devices)
+                std::vector<guest_device> devices, const server_files& files)
       : settings_{settings}, server_{server}, spec_{*server.spec}, devices_{std::move(devices)},
-        windows_{spec_.os == "windows"}, kvm_{settings.by == accelerator::kvm},
+        files_{files}, windows_{spec_.os == "windows"}, kvm_{settings.by == accelerator::kvm},
         serial_seed_{!windows_ && spec_.user_data.empty()} {
     const auto infos = device_infos();
     layout_ = lay_out_memory(settings.numa, infos, spec_.vcpus, spec_.memory_mib);
@@ -285,9 +285,9 @@ private:
     expander_buses();
     for (std::size_t i = 0; i < devices_.size(); ++i)
       host_device(i);
-    for (std::size_t i = 0; i < spec_.disks.size(); ++i)
+    for (std::size_t i = 0; i < files_.disks.size(); ++i)
       disk(i);
-    if (!spec_.user_data.empty())
+    if (!files_.seed.empty())
       seed_medium();
     for (std::size_t i = 0; i < spec_.networks.size(); ++i)
       network(i);
@@ -367,15 +367,29 @@ private:
                       .multifunction = function == 0 && i + 1 < device.functions.size()});
     }
   }
+  // A path, not a pool and volume: virt-aa-helper, which writes a domain's AppArmor rules, knows
+  // nothing of pools (gitlab.com/libvirt/libvirt, issue 546).
   void disk(std::size_t index) {
+    const auto& file = files_.disks[index];
     const auto bus = root_port();
-    xml_.open("disk", {{"type", "volume"}, {"device", "disk"}})
+    xml_.open("disk", {{"type", "file"}, {"device", "disk"}})
         .empty("driver", {{"name", "qemu"}, {"type", "qcow2"}, {"discard", "unmap"}})
-        .empty("source",
-               {{"pool", settings_.disk_pool}, {"volume", volume_name(server_.id, index)}})
-        .empty("target", {{"dev", disk_target(index)}, {"bus", "virtio"}});
+        .empty("source", {{"file", file.path}});
+    backing_store(file.backing);
+    xml_.empty("target", {{"dev", disk_target(index)}, {"bus", "virtio"}});
     port_address(bus);
     xml_.close();
+  }
+  // Said with its end, so that nobody looks into the files for what is below: virt-aa-helper's own
+  // profile lets it read few, and one that it cannot read gets no rule.
+  void backing_store(const std::optional<backing_file>& file) {
+    if (file)
+      xml_.open("backingStore", {{"type", "file"}})
+          .empty("format", {{"type", file->format}})
+          .empty("source", {{"file", file->path}});
+    xml_.empty("backingStore");
+    if (file)
+      xml_.close();
   }
   /// `vda` ... `vdz`, `vdaa` ...
   static std::string disk_target(std::size_t index) {
@@ -387,9 +401,9 @@ private:
 
   /// On q35's own SATA controller.
   void seed_medium() {
-    xml_.open("disk", {{"type", "volume"}, {"device", "cdrom"}})
+    xml_.open("disk", {{"type", "file"}, {"device", "cdrom"}})
         .empty("driver", {{"name", "qemu"}, {"type", "raw"}})
-        .empty("source", {{"pool", settings_.disk_pool}, {"volume", seed_volume_name(server_.id)}})
+        .empty("source", {{"file", files_.seed}})
         .empty("target", {{"dev", "sda"}, {"bus", "sata"}})
         .empty("readonly")
         .close();
@@ -458,6 +472,7 @@ private:
   const model::desired_server& server_;
   const model::server_spec& spec_;
   std::vector<guest_device> devices_;
+  const server_files& files_;
   bool windows_;
   bool kvm_;
   bool serial_seed_; ///< cloud-init learns what it needs from the serial number
@@ -516,6 +531,35 @@ result<void> check_hugepages(const domain_settings& settings, const model::serve
                                           std::to_string(settings.hugepage_kib) + " KiB");
 }
 
+result<void> check_arguments(const domain_settings& settings, const model::server_spec& spec) {
+  if (spec.qemu_arguments.empty() || settings.allow_qemu_arguments)
+    return {};
+  return fail(errc::invalid_argument,
+              "server " + spec.name +
+                  " brings QEMU arguments, which this host does not allow: create it without "
+                  "them, or set servers.qemu_arguments in the host's configuration");
+}
+
+/// All that domain_xml() refuses, and the server's devices.
+result<std::vector<guest_device>> check_and_find(const domain_settings& settings,
+                                                 const model::desired_server& server,
+                                                 const std::vector<model::device_info>& devices) {
+  const auto& spec = *server.spec;
+  for (const auto& checked : {validate(spec), check_networks(settings, spec),
+                              check_hugepages(settings, spec), check_arguments(settings, spec)})
+    if (!checked)
+      return tl::unexpected{checked.error()};
+  std::vector<guest_device> attached;
+  for (const auto& attachment : server.attachments) {
+    auto device = find_device(attachment, devices);
+    if (!device)
+      return tl::unexpected{std::move(device).error()};
+    attached.push_back(std::move(*device));
+  }
+  drop_repeated_functions(attached);
+  return attached;
+}
+
 } // namespace
 
 std::string volume_prefix(const model::server_id& server) {
@@ -534,26 +578,22 @@ std::string domain_name(const model::server_id& server) {
   return "berth-" + to_string(server);
 }
 
+result<void> check_domain(const domain_settings& settings, const model::desired_server& server,
+                          const std::vector<model::device_info>& devices) {
+  const auto attached = check_and_find(settings, server, devices);
+  return attached ? result<void>{} : tl::unexpected{attached.error()};
+}
+
 result<std::string> domain_xml(const domain_settings& settings, const model::desired_server& server,
-                               const std::vector<model::device_info>& devices) {
-  for (const auto& checked : {validate(*server.spec), check_networks(settings, *server.spec),
-                              check_hugepages(settings, *server.spec)})
-    if (!checked)
-      return tl::unexpected{checked.error()};
-  if (!server.spec->qemu_arguments.empty() && !settings.allow_qemu_arguments)
-    return fail(errc::invalid_argument,
-                "server " + server.spec->name +
-                    " brings QEMU arguments, which this host does not allow: create it without "
-                    "them, or set servers.qemu_arguments in the host's configuration");
-  std::vector<guest_device> attached;
-  for (const auto& attachment : server.attachments) {
-    auto device = find_device(attachment, devices);
-    if (!device)
-      return tl::unexpected{std::move(device).error()};
-    attached.push_back(std::move(*device));
-  }
-  drop_repeated_functions(attached);
-  return domain_writer{settings, server, std::move(attached)}.write();
+                               const std::vector<model::device_info>& devices,
+                               const server_files& files) {
+  auto attached = check_and_find(settings, server, devices);
+  if (!attached)
+    return tl::unexpected{std::move(attached).error()};
+  if (files.disks.size() != server.spec->disks.size() ||
+      files.seed.empty() != server.spec->user_data.empty())
+    return fail(errc::internal, "these are not the files of server " + to_string(server.id));
+  return domain_writer{settings, server, std::move(*attached), files}.write();
 }
 
 std::string device_alias(const model::device_id& device) {

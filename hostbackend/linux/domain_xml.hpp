@@ -30,7 +30,6 @@ struct domain_settings {
   accelerator by = accelerator::kvm;
   std::string machine_type = "q35";               ///< a q35 one: `q35`, `pc-q35-7.2`
   std::string emulator;                           ///< QEMU's path; empty = libvirt's choice
-  std::string disk_pool = "berth";                ///< libvirt storage pool of the servers' disks
   std::map<std::string, network_source> networks; ///< by the name that servers ask for
   std::int64_t hugepage_kib = 0;                  ///< size of the pages; 0 = ordinary memory
   std::string uefi_code = "/usr/share/OVMF/OVMF_CODE_4M.fd";
@@ -39,6 +38,22 @@ struct domain_settings {
   /// Whether server_spec::qemu_arguments are obeyed; a server that has some is refused otherwise.
   bool allow_qemu_arguments = false;
   std::vector<numa_node> numa; ///< the host's memory nodes; empty = nothing is pinned
+};
+
+/// What a disk stands on. It stands on nothing itself.
+struct backing_file {
+  std::string path;
+  std::string format; ///< qcow2 or raw
+};
+/// A disk of a server, of format qcow2.
+struct disk_file {
+  std::string path;
+  std::optional<backing_file> backing; ///< nullopt = it was blank
+};
+/// A server's files on the host.
+struct server_files {
+  std::vector<disk_file> disks; ///< those of server_spec::disks, in that order
+  std::string seed;             ///< path of the medium for cloud-init; empty = there is none
 };
 
 /// A disk's volume in the pool, `<server>-disk0.qcow2`: never a path, never the user's words.
@@ -51,13 +66,19 @@ struct domain_settings {
 /// domain's title.
 [[nodiscard]] std::string domain_name(const model::server_id& server);
 
-/// The domain's XML for libvirt (https://libvirt.org/formatdomain.html). `devices` are those of
-/// `server.attachments`, in any order. docs/servers.md shows and explains the result.
-/// Fails with invalid_argument (a bound of model::validate, an unknown network, a device that
-/// cannot be what its type says), not_found (an attached device that is not among `devices`).
+/// Why the server cannot become a domain: invalid_argument (a bound of model::validate, an unknown
+/// network, a device that cannot be what its type says), not_found (an attached device that is not
+/// among `devices`). `devices` are those of `server.attachments`, in any order, and may be more.
+[[nodiscard]] model::result<void> check_domain(const domain_settings& settings,
+                                               const model::desired_server& server,
+                                               const std::vector<model::device_info>& devices);
+/// The domain's XML for libvirt (https://libvirt.org/formatdomain.html). docs/servers.md shows and
+/// explains the result. Fails as check_domain() does, and with internal when `files` are not those
+/// of the server's disks and user data.
 [[nodiscard]] model::result<std::string> domain_xml(const domain_settings& settings,
                                                     const model::desired_server& server,
-                                                    const std::vector<model::device_info>& devices);
+                                                    const std::vector<model::device_info>& devices,
+                                                    const server_files& files);
 
 /// The alias of the device's own function in a domain, `ua-<device>`.
 [[nodiscard]] std::string device_alias(const model::device_id& device);

@@ -93,39 +93,57 @@ result<void> refuse_running(const model::server_id& server) {
 
 /// What a server's definition is made of.
 struct definition {
-  std::string xml;
+  domain_settings settings;
+  model::desired_server server;
+  std::vector<model::device_info> devices;
   std::optional<std::string> seed; ///< the medium for cloud-init
 };
 
+/// Refuses what libvirt need not be asked for.
 result<definition> definition_of(const domain_settings& settings,
                                  const model::desired_server& server,
                                  const std::vector<model::device_info>& devices) {
-  auto xml = domain_xml(settings, server, devices);
-  if (!xml)
-    return tl::unexpected{std::move(xml).error()};
-  if (server.spec->user_data.empty())
-    return definition{std::move(*xml), std::nullopt};
-  auto seed = seed_image(server);
+  if (auto checked = check_domain(settings, server, devices); !checked)
+    return tl::unexpected{std::move(checked).error()};
+  definition made{settings, server, devices, std::nullopt};
+  if (!server.spec->user_data.empty()) {
+    auto seed = seed_image(server);
+    if (!seed)
+      return tl::unexpected{std::move(seed).error()};
+    made.seed = std::move(*seed);
+  }
+  return made;
+}
+
+result<server_files> make_files(virConnect& connection, const volume_pools& pools,
+                                const definition& made) {
+  auto disks = create_disks(connection, pools, made.server.id, made.server.spec->disks);
+  if (!disks)
+    return tl::unexpected{std::move(disks).error()};
+  auto seed = renew_seed(connection, pools, made.server.id, made.seed);
   if (!seed)
     return tl::unexpected{std::move(seed).error()};
-  return definition{std::move(*xml), std::move(*seed)};
+  return server_files{std::move(*disks), std::move(*seed)};
 }
 
 result<void> define_domain(virConnect& connection, const volume_pools& pools,
-                           const model::desired_server& server, const definition& made) {
-  const auto domain = find_domain(connection, server.id);
+                           const definition& made) {
+  const auto& server = made.server.id;
+  const auto domain = find_domain(connection, server);
   if (!domain)
     return tl::unexpected{domain.error()};
   if (domain->active)
-    return refuse_running(server.id);
-  if (auto disks = create_disks(connection, pools, server.id, server.spec->disks); !disks)
-    return disks;
-  if (auto seed = renew_seed(connection, pools, server.id, made.seed); !seed)
-    return seed;
+    return refuse_running(server);
+  const auto files = make_files(connection, pools, made);
+  if (!files)
+    return tl::unexpected{files.error()};
+  const auto xml = domain_xml(made.settings, made.server, made.devices, *files);
+  if (!xml)
+    return tl::unexpected{xml.error()};
   const domain_handle defined{
-      virDomainDefineXMLFlags(&connection, made.xml.c_str(), VIR_DOMAIN_DEFINE_VALIDATE)};
+      virDomainDefineXMLFlags(&connection, xml->c_str(), VIR_DOMAIN_DEFINE_VALIDATE)};
   if (!defined)
-    return libvirt_failed("definition of " + name_of(server.id));
+    return libvirt_failed("definition of " + name_of(server));
   return {};
 }
 
@@ -276,9 +294,7 @@ public:
 
   [[nodiscard]] bool connected() const { return link_->connection() != nullptr; }
   [[nodiscard]] const libvirt_settings& settings() const { return settings_; }
-  [[nodiscard]] volume_pools pools() const {
-    return {settings_.domains.disk_pool, settings_.image_pool};
-  }
+  [[nodiscard]] volume_pools pools() const { return {settings_.disk_pool, settings_.image_pool}; }
 
   /// Runs `work` on the present connection within `limit`. It owns all that it uses.
   template <class Value>
@@ -416,8 +432,8 @@ result<void> libvirt_servers::define(const model::desired_server& server,
     return tl::unexpected{std::move(made).error()};
   auto defined = state_->within<void>(
       state_->settings().call_limit, "definition of " + name_of(server.id),
-      [pools = state_->pools(), server, made = std::move(*made)](virConnect& connection) {
-        return define_domain(connection, pools, server, made);
+      [pools = state_->pools(), made = std::move(*made)](virConnect& connection) {
+        return define_domain(connection, pools, made);
       });
   if (defined)
     state_->track([&](exit_tracker& tracker) { tracker.ours(server.id); });

@@ -14,6 +14,7 @@
 #include "hostbackend/simulated/machine.hpp"
 #include "model/random.hpp"
 #include "tests/golden.hpp"
+#include "tests/hostbackend/apparmor_rules.hpp"
 
 namespace berth::hostbackend::host_linux {
 namespace {
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 using berth::testing::matches_golden;
 using model::dev_type;
 using model::errc;
+using testing::apparmor_rules;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -75,6 +77,26 @@ model::desired_server server_with(const std::vector<model::device_info>& devices
   for (const auto& device : devices)
     server.attachments.push_back({.device = device.id, .epoch = 3, .type = device.default_type});
   return server;
+}
+
+/// Of a host that makes its pools as docs/host-setup.md says.
+server_files files_of(const model::desired_server& server) {
+  const std::string pools = "/var/lib/libvirt/";
+  server_files files;
+  for (const auto& disk : server.spec->disks) {
+    files.disks.push_back({pools + "berth/" + volume_name(server.id, files.disks.size()), {}});
+    if (!disk.image.empty())
+      files.disks.back().backing = backing_file{pools + "berth-images/" + disk.image, "qcow2"};
+  }
+  if (!server.spec->user_data.empty())
+    files.seed = pools + "berth/" + seed_volume_name(server.id);
+  return files;
+}
+
+model::result<std::string> domain_xml(const domain_settings& how,
+                                      const model::desired_server& server,
+                                      const std::vector<model::device_info>& devices) {
+  return domain_xml(how, server, devices, files_of(server));
 }
 
 std::string xml_of(const domain_settings& how, const model::desired_server& server,
@@ -164,6 +186,41 @@ TEST(DomainXml, UserDataComesOnAMediumAndNowhereElse) {
   EXPECT_TRUE(matches_golden(xml, "domains/user-data.xml"));
   EXPECT_THAT(xml, Not(HasSubstr("secret")));
   EXPECT_THAT(xml, Not(HasSubstr("ds=nocloud"))) << "it would make cloud-init read too early";
+}
+
+/// None of the files is there: the rules follow from the XML alone, whatever the program may read.
+TEST(DomainXml, GetsTheAppArmorRulesThatItsQemuNeeds) {
+  if (!apparmor_rules::possible())
+    GTEST_SKIP() << "virt-aa-helper (libvirt-daemon-system) is not installed";
+  const auto kind = machine_named("hgx-h100");
+  const std::vector devices{devices_of(*kind).front()};
+  auto server = server_with(devices);
+  server.spec.edit([](auto& spec) {
+    spec.boot = model::firmware::uefi;
+    spec.user_data = "#cloud-config\n";
+  });
+  const auto rules = apparmor_rules::of(xml_of(settings(), server, devices), to_string(server.id));
+  const auto files = files_of(server);
+  for (const auto& disk : files.disks)
+    EXPECT_THAT(rules, HasSubstr('"' + disk.path + "\" rwk,"));
+  EXPECT_THAT(rules, HasSubstr('"' + files.disks[0].backing->path + "\" rk,"));
+  EXPECT_THAT(rules, HasSubstr("deny \"" + files.disks[0].backing->path + "\" w,"));
+  EXPECT_THAT(rules, HasSubstr('"' + files.seed + "\" rk,"));
+  EXPECT_THAT(rules, HasSubstr("deny \"" + files.seed + "\" w,"));
+  EXPECT_THAT(rules, HasSubstr('"' + settings().uefi_code + "\" rk,"));
+  EXPECT_THAT(rules, HasSubstr("\"/dev/vfio/vfio\" rw,"));
+  EXPECT_THAT(rules, HasSubstr("\"/dev/vfio/[0-9]*\" rw,"));
+}
+
+TEST(DomainXml, FilesOfAnotherServerAreRefused) {
+  const auto server = server_with({});
+  auto with_seed = files_of(server);
+  with_seed.seed = "/seed.iso"; // and there is no user data
+  for (const auto& wrong : {server_files{}, with_seed}) {
+    const auto xml = domain_xml(settings(), server, {}, wrong);
+    ASSERT_FALSE(xml.has_value());
+    EXPECT_EQ(xml.error().code, errc::internal);
+  }
 }
 
 TEST(DomainXml, TheSerialNumberNamesTheGuestAsItsMediumWould) {

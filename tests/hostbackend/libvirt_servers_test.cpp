@@ -17,6 +17,7 @@
 #include "hostbackend/linux/libvirt_handles.hpp"
 #include "hostbackend/linux/libvirt_servers.hpp"
 #include "hostbackend/simulated/machine.hpp"
+#include "tests/hostbackend/apparmor_rules.hpp"
 #include "tests/hostbackend/iso_reader.hpp"
 #include "tests/hostbackend/private_libvirtd.hpp"
 
@@ -28,6 +29,7 @@ using model::errc;
 using model::host_operations::server_exited;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::apparmor_rules;
 using ::testing::ElementsAre;
 using testing::eventually;
 using ::testing::HasSubstr;
@@ -65,9 +67,9 @@ protected:
   [[nodiscard]] libvirt_settings settings() const {
     libvirt_settings some;
     some.uri = libvirtd_->uri();
+    some.disk_pool = "disks";
     some.image_pool = "images";
     some.domains.by = accelerator::emulation;
-    some.domains.disk_pool = "disks";
     some.domains.serial_log_directory = *libvirtd_ / "serial";
     some.reconnect_interval = milliseconds{100};
     some.keepalive_seconds = 1;
@@ -133,6 +135,18 @@ protected:
       names.push_back(file.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
+  }
+
+  /// Made behind libvirt's back.
+  void make_image(const std::string& name, const std::string& options) const {
+    const auto path = *libvirtd_ / ("images/" + name);
+    ASSERT_EQ(std::system(("qemu-img create -q " + options + " " + path.string() + " 8M").c_str()),
+              0);
+    private_libvirtd::give_away(path);
+  }
+  [[nodiscard]] std::string xml_of(const model::desired_server& one, unsigned flags = 0) const {
+    const owned_text xml{virDomainGetXMLDesc(domain_of(one).get(), flags)};
+    return xml ? xml.get() : "";
   }
 
   static std::string content_of(const std::filesystem::path& path) {
@@ -263,7 +277,7 @@ TEST_F(LibvirtServers, OtherDomainsAreReportedAndLeftAlone) {
   define("<domain type='qemu'><name>theirs</name><uuid>" + to_string(theirs.id) +
          "</uuid><memory unit='MiB'>32</memory><os><type machine='q35'>hvm</type></os></domain>");
   // A copy of ours, as virt-clone makes it: with our metadata and another UUID.
-  auto copy = domain_xml(settings().domains, ours, {}).value();
+  auto copy = domain_xml(settings().domains, ours, {}, {}).value();
   const auto replace_first = [&copy](const std::string& from, const std::string& to) {
     copy.replace(copy.find(from), from.size(), to);
   };
@@ -326,14 +340,9 @@ TEST_F(LibvirtServers, StartWithUefi) {
 }
 
 TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {
-  const auto image = [this](const std::string& options, const std::string& name) {
-    const auto path = *libvirtd_ / ("images/" + name);
-    ASSERT_EQ(std::system(("qemu-img create -q " + options + " " + path.string() + " 8M").c_str()),
-              0);
-    private_libvirtd::give_away(path);
-  };
-  image("-f qcow2", "small.qcow2");
-  image("-f vmdk", "other.vmdk");
+  make_image("small.qcow2", "-f qcow2");
+  make_image("other.vmdk", "-f vmdk");
+  make_image("chained.qcow2", "-f qcow2 -F qcow2 -b small.qcow2");
   const auto with_image = [this](const std::string& name, std::int64_t size) {
     auto one = server();
     one.spec.edit([&](auto& spec) { spec.disks = {{.size_mib = size, .image = name}}; });
@@ -344,11 +353,52 @@ TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {
   EXPECT_EQ(code_of(with_image("unheard-of.qcow2", 16)), "not_found");
   EXPECT_EQ(code_of(with_image("other.vmdk", 16)), "invalid_argument");
   EXPECT_EQ(code_of(with_image("small.qcow2", 4)), "invalid_argument") << "smaller than the image";
+  EXPECT_EQ(code_of(with_image("chained.qcow2", 16)), "invalid_argument");
+  EXPECT_THAT(message_of(with_image("chained.qcow2", 16)), HasSubstr("small.qcow2"));
   EXPECT_THAT(files_in("disks"), IsEmpty());
   EXPECT_THAT(servers_->list()->ours, IsEmpty()) << "nothing is left of what failed";
   EXPECT_EQ(message_of(with_image("small.qcow2", 16)), "");
   EXPECT_EQ(message_of(servers_->start(server().id)), "");
   EXPECT_TRUE(runs(server()));
+}
+
+TEST_F(LibvirtServers, DisksAreFilesWithTheirImagesBelow) {
+  make_image("debian", "-f qcow2");
+  make_image("disk.img", "-f raw");
+  auto one = server();
+  one.spec.edit([](auto& spec) {
+    spec.user_data = "#cloud-config\n";
+    spec.disks = {{.size_mib = 16, .image = "debian"},
+                  {.size_mib = 16, .image = "disk.img"},
+                  {.size_mib = 16, .image = {}}};
+  });
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  const auto defined = xml_of(one);
+  ASSERT_EQ(message_of(servers_->start(one.id)), "");
+  if (apparmor_rules::possible()) {
+    const auto rules = apparmor_rules::of(xml_of(one, VIR_DOMAIN_XML_SECURE), to_string(one.id));
+    for (std::size_t i = 0; i < 3; ++i)
+      EXPECT_THAT(rules, HasSubstr("disks/" + volume_name(one.id, i) + "\" rwk,"));
+    for (const std::string read : {"images/debian", "images/disk.img"})
+      EXPECT_THAT(rules, HasSubstr((*libvirtd_ / read).string() + "\" rk,"));
+    EXPECT_THAT(rules, HasSubstr("disks/" + seed_volume_name(one.id) + "\" rk,"));
+  }
+  ASSERT_EQ(message_of(servers_->stop(one.id, true)), "");
+
+  libvirtd_->stop(); // it learns of the volumes from their files then
+  ASSERT_TRUE(eventually([this] { return !servers_->connected(); }));
+  libvirtd_->start();
+  ASSERT_TRUE(eventually([this] { return servers_->connected(); }));
+  admin_ = connection_handle{virConnectOpen(libvirtd_->uri().c_str()), virConnectClose};
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  EXPECT_EQ(xml_of(one), defined);
+
+  // An image that comes to stand on another would be read without what is below it.
+  make_image("below", "-f qcow2");
+  make_image("debian", "-f qcow2 -F qcow2 -b below");
+  const pool_handle images{virStoragePoolLookupByName(admin_.get(), "images")};
+  ASSERT_EQ(virStoragePoolRefresh(images.get(), 0), 0);
+  EXPECT_EQ(code_of(servers_->define(one, {})), "invalid_argument");
 }
 
 TEST_F(LibvirtServers, AFileThatLibvirtDoesNotKnowIsNoDisk) {
@@ -360,6 +410,27 @@ TEST_F(LibvirtServers, AFileThatLibvirtDoesNotKnowIsNoDisk) {
   EXPECT_EQ(code_of(refused), "hypervisor_failed");
   EXPECT_THAT(message_of(refused), HasSubstr(path.string()));
   EXPECT_EQ(content_of(path), "somebody's");
+}
+
+TEST_F(LibvirtServers, WhatAFailedDefinitionLeavesIsRemoved) {
+  auto one = server();
+  one.spec.edit([](auto& spec) {
+    spec.user_data = "secret";
+    spec.disks = {{.size_mib = 16, .image = {}}};
+  });
+  const auto theirs = "<domain type='qemu'><name>" + domain_name(one.id) +
+                      "</name><memory unit='MiB'>32</memory><os><type machine='q35'>hvm</type>"
+                      "</os></domain>";
+  const domain_handle in_the_way{virDomainDefineXML(admin_.get(), theirs.c_str())};
+  ASSERT_NE(in_the_way, nullptr);
+  EXPECT_EQ(code_of(servers_->define(one, {})), "name_in_use");
+  ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
+  EXPECT_THAT(files_in("disks"), IsEmpty());
+  EXPECT_THAT(servers_->list()->foreign, ElementsAre(domain_name(one.id)));
+
+  one.spec.edit([](auto& spec) { spec.networks = {"unheard-of"}; });
+  EXPECT_EQ(code_of(servers_->define(one, {})), "invalid_argument");
+  EXPECT_THAT(files_in("disks"), IsEmpty()) << "looked at before anything is made";
 }
 
 TEST_F(LibvirtServers, UserDataIsOnAMediumThatOnlyItsQemuReads) {
@@ -375,8 +446,7 @@ TEST_F(LibvirtServers, UserDataIsOnAMediumThatOnlyItsQemuReads) {
   EXPECT_EQ(read_iso(content_of(path)).files.at("user-data").content, one.spec->user_data);
   constexpr auto by_others = std::filesystem::perms{077};
   EXPECT_EQ(std::filesystem::status(path).permissions() & by_others, std::filesystem::perms::none);
-  const owned_text xml{virDomainGetXMLDesc(domain_of(one).get(), VIR_DOMAIN_XML_SECURE)};
-  EXPECT_THAT(xml.get(), ::testing::Not(HasSubstr("secret")));
+  EXPECT_THAT(xml_of(one, VIR_DOMAIN_XML_SECURE), ::testing::Not(HasSubstr("secret")));
 
   ASSERT_EQ(message_of(servers_->start(one.id)), "");
   EXPECT_FALSE(servers_->define(one, {}).has_value()) << "it runs, and reads the medium";

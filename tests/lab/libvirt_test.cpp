@@ -86,13 +86,15 @@ protected:
     libvirt_ = std::make_unique<lab::libvirt_daemon>();
     const auto started = libvirt_->start();
     ASSERT_TRUE(started) << started.error().message;
-    fs::create_directories("/var/lib/berth-disks");
-    for (const std::vector<std::string>& command :
-         {std::vector<std::string>{"pool-define-as", "berth", "dir", "--target",
-                                   "/var/lib/berth-disks"},
-          {"pool-start", "berth"}}) {
-      const auto made = lab::virsh(command);
-      ASSERT_EQ(made.status, 0) << made.output;
+    for (const std::string pool : {"berth", "berth-images"}) {
+      const std::string target = pool == "berth" ? "/var/lib/berth-disks" : "/var/lib/berth-images";
+      fs::create_directories(target);
+      for (const std::vector<std::string>& command :
+           {std::vector<std::string>{"pool-define-as", pool, "dir", "--target", target},
+            {"pool-start", pool}}) {
+        const auto made = lab::virsh(command);
+        ASSERT_EQ(made.status, 0) << made.output;
+      }
     }
   }
   static void TearDownTestSuite() { libvirt_.reset(); }
@@ -224,6 +226,32 @@ TEST_F(LabServers, ADeviceThatIsPulledLeavesItsServer) {
   ASSERT_TRUE(lab::eventually([this] { return !events<device_left>().empty(); }));
   EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
   EXPECT_THAT(events<server_exited>(), IsEmpty()) << "the guest lives";
+}
+
+/// QEMU runs as a user of its own and must be let into all files; libvirt sees to it by the XML.
+TEST_F(LabServers, ServersShareAnImageThatIsRootsOnly) {
+  const std::string image = "/var/lib/berth-images/debian";
+  ASSERT_EQ(lab::run({"qemu-img", "create", "-f", "qcow2", image, "8M"}).status, 0);
+  fs::permissions(image, fs::perms::owner_read | fs::perms::owner_write);
+  std::vector<model::desired_server> both;
+  for (int i = 0; i < 2; ++i) {
+    auto one = server_with({});
+    one.spec.edit([](auto& spec) { spec.disks = {{.size_mib = 16, .image = "debian"}}; });
+    ASSERT_EQ(define(one), "");
+    ASSERT_EQ(start(one), "");
+    both.push_back(one);
+  }
+  for (const auto& one : both) {
+    const auto disk = "/var/lib/berth-disks/" + volume_name(one.id, 0);
+    EXPECT_THAT(
+        lab::virsh({"qemu-monitor-command", "--hmp", domain_name(one.id), "info block"}).output,
+        AllOf(HasSubstr(disk), HasSubstr(image)));
+    EXPECT_EQ(owner_and_mode_of(disk), "libvirt-qemu 600\n");
+    ASSERT_TRUE(servers_->stop(one.id, true).has_value());
+    ASSERT_TRUE(servers_->undefine(one.id).has_value());
+    EXPECT_FALSE(fs::exists(disk));
+  }
+  EXPECT_TRUE(fs::exists(image));
 }
 
 TEST_F(LabServers, UserDataReachesTheGuestOnAMedium) {

@@ -130,6 +130,9 @@ result<void> check(const host_config& c) {
     return wrong("state_dir must name a directory: device epochs are remembered there");
   if (c.reconnect_delay_max < c.reconnect_delay_min)
     return wrong("reconnect.delay_max must be at least reconnect.delay_min");
+  if (c.servers_image_pool == c.servers_disk_pool)
+    return wrong("servers.image_pool must be another pool than servers.disk_pool: a server could "
+                 "start from another's disk");
   if (auto read = parse_offers(c.devices_offer); !read)
     return tl::unexpected{std::move(read.error())};
   if (auto read = parse_resets(c.devices_resets); !read)

@@ -45,11 +45,11 @@ host_linux::libvirt_settings servers_of(const host_config& config,
   using host_linux::network_source;
   host_linux::libvirt_settings servers;
   servers.uri = config.servers_libvirt;
+  servers.disk_pool = config.servers_disk_pool;
   servers.image_pool = config.servers_image_pool;
   auto& domains = servers.domains;
   domains.by =
       config.servers_emulation ? host_linux::accelerator::emulation : host_linux::accelerator::kvm;
-  domains.disk_pool = config.servers_disk_pool;
   for (auto& network : networks)
     domains.networks.emplace(std::move(network.name),
                              network_source{network.bridge ? network_source::kind::bridge

@@ -27,6 +27,8 @@ constexpr std::array identifiers{"device",  "gone",  "host",           "id",    
                                  "nearest", "owner", "preferred_host", "server"};
 constexpr std::array moments{"at",    "created_at", "ends_at",     "last_seen",
                              "since", "starts_at",  "state_since", "updated_at"};
+// Of these, only the size is shown.
+constexpr std::array secrets{"user_data"};
 
 bool is_one_of(const auto& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -154,8 +156,11 @@ void add_message(const Message& message, std::string& out) {
       continue;
     if (out.size() > begin)
       out += ',';
-    ((out += '"') += field.name()) += "\":";
-    if (field.is_repeated())
+    const bool secret = is_one_of(secrets, field.name());
+    ((out += '"') += field.name()) += secret ? "_bytes\":" : "\":";
+    if (secret)
+      out += std::to_string(message.GetReflection()->GetString(message, &field).size());
+    else if (field.is_repeated())
       add_repeated(message, field, out);
     else
       add_single(message, field, out);

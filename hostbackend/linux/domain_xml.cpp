@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <set>
 #include <utility>
 
 #include "hostbackend/linux/domain_metadata.hpp"
+#include "hostbackend/linux/guest_devices.hpp"
+#include "hostbackend/linux/seed_image.hpp"
 #include "hostbackend/linux/xml_writer.hpp"
 #include "model/pci_address.hpp"
 #include "model/server.hpp"
@@ -22,26 +22,6 @@ namespace {
 constexpr int functions_per_slot = 8;
 constexpr int spare_ports_max = 16;
 constexpr int buses = 256;
-constexpr std::uint32_t vga_class = 0x0300;      // base class and subclass
-constexpr std::string_view alias_prefix = "ua-"; // libvirt keeps this prefix for users
-constexpr std::size_t uuid_length = 36;
-
-/// An attached device with all that the XML says of it.
-struct guest_device {
-  model::attachment attachment;
-  const model::device_info* info;
-  std::vector<model::pci_address> functions; ///< the device itself first
-};
-
-std::string hex(unsigned value) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  do {
-    text.insert(text.begin(), digits[value & 0xfU]);
-    value >>= 4U;
-  } while (value != 0);
-  return "0x" + text;
-}
 
 /// A locally administered unicast address that stays the server's (IEEE 802, bits 1 and 0 of the
 /// first byte).
@@ -60,45 +40,15 @@ std::string mac_address(const model::server_id& server, std::size_t network) {
   return text;
 }
 
-std::string alias_of(const model::device_id& device, std::size_t function) {
-  auto alias = device_alias(device);
-  return function == 0 ? alias : alias + "-" + std::to_string(function);
-}
-
-/// Where a function of the host comes up in the guest.
-struct guest_function {
-  std::string alias;
-  std::string bus;
-  std::size_t function = 0;
-  bool multifunction = false; ///< others follow in its slot
-};
-
-void write_function(xml_writer& xml, const model::pci_address& at, const guest_function& guest) {
-  xml.open("hostdev", {{"mode", "subsystem"}, {"type", "pci"}, {"managed", "no"}})
-      .empty("driver", {{"name", "vfio"}})
-      .open("source")
-      .empty("address", {{"domain", hex(at.domain)},
-                         {"bus", hex(at.bus)},
-                         {"slot", hex(at.device)},
-                         {"function", hex(at.function)}})
-      .close()
-      .empty("alias", {{"name", guest.alias}})
-      .empty("address", {{"type", "pci"},
-                         {"bus", guest.bus},
-                         {"slot", "0"},
-                         {"function", std::to_string(guest.function)},
-                         {"multifunction", guest.multifunction ? "on" : "off"}})
-      .close();
-}
-
 /// Writes one domain, part by part in the order of libvirt's documentation.
 class domain_writer {
 public:
   domain_writer(const domain_settings& settings, const model::desired_server& server,
-                std::vector<guest_device> devices, std::uint64_t spare_window)
+                std::vector<guest_device> devices, const server_files& files,
+                std::uint64_t spare_window)
       : settings_{settings}, server_{server}, spec_{*server.spec}, devices_{std::move(devices)},
-        windows_{spec_.os == "windows"}, kvm_{settings.by == accelerator::kvm}, spare_window_{
-                                                                                    spare_window} {
+        files_{files}, windows_{spec_.os == "windows"}, kvm_{settings.by == accelerator::kvm},
+        serial_seed_{!windows_ && spec_.user_data.empty()}, spare_window_{spare_window} {
     const auto infos = device_infos();
     layout_ = lay_out_memory(settings.numa, infos, spec_.vcpus, spec_.memory_mib);
     const auto ports = static_cast<std::uint64_t>(settings.spare_root_ports);
@@ -204,23 +154,25 @@ private:
 
   void firmware() {
     const bool uefi = spec_.boot == model::firmware::uefi;
-    if (!windows_)
-      cloud_init_seed();
+    if (serial_seed_)
+      serial_seed();
     xml_.open("os").text("type", "hvm", {{"arch", "x86_64"}, {"machine", settings_.machine_type}});
     if (uefi)
       xml_.text("loader", settings_.uefi_code, {{"readonly", "yes"}, {"type", "pflash"}})
           .empty("nvram", {{"template", settings_.uefi_variables}});
     xml_.empty("boot", {{"dev", "hd"}});
-    if (!windows_)
+    if (serial_seed_)
       xml_.empty("smbios", {{"mode", "sysinfo"}});
     xml_.close();
   }
   /// cloud-init's NoCloud source takes the host's name and the instance's id from the system's
-  /// serial number: no medium is needed (docs.cloud-init.io, NoCloud, DMI).
-  void cloud_init_seed() {
+  /// serial number: no medium is needed (docs.cloud-init.io, NoCloud, DMI). Not beside a medium: a
+  /// serial number makes cloud-init read user data before there is a network, too early for what
+  /// includes something from elsewhere.
+  void serial_seed() {
     xml_.open("sysinfo", {{"type", "smbios"}})
         .open("system")
-        .text("entry", "ds=nocloud;h=" + spec_.name + ";i=" + to_string(server_.id),
+        .text("entry", "ds=nocloud;h=" + guest_host_name(server_) + ";i=" + to_string(server_.id),
               {{"name", "serial"}})
         .close()
         .close();
@@ -285,8 +237,10 @@ private:
     expander_buses();
     for (std::size_t i = 0; i < devices_.size(); ++i)
       host_device(i);
-    for (std::size_t i = 0; i < spec_.disks.size(); ++i)
+    for (std::size_t i = 0; i < files_.disks.size(); ++i)
       disk(i);
+    if (!files_.seed.empty())
+      seed_medium();
     for (std::size_t i = 0; i < spec_.networks.size(); ++i)
       network(i);
     for (int i = 0; i < settings_.spare_root_ports; ++i)
@@ -367,15 +321,29 @@ private:
                       .multifunction = function == 0 && i + 1 < device.functions.size()});
     }
   }
+  // A path, not a pool and volume: virt-aa-helper, which writes a domain's AppArmor rules, knows
+  // nothing of pools (gitlab.com/libvirt/libvirt, issue 546).
   void disk(std::size_t index) {
+    const auto& file = files_.disks[index];
     const auto bus = root_port();
-    xml_.open("disk", {{"type", "volume"}, {"device", "disk"}})
+    xml_.open("disk", {{"type", "file"}, {"device", "disk"}})
         .empty("driver", {{"name", "qemu"}, {"type", "qcow2"}, {"discard", "unmap"}})
-        .empty("source",
-               {{"pool", settings_.disk_pool}, {"volume", volume_name(server_.id, index)}})
-        .empty("target", {{"dev", disk_target(index)}, {"bus", "virtio"}});
+        .empty("source", {{"file", file.path}});
+    backing_store(file.backing);
+    xml_.empty("target", {{"dev", disk_target(index)}, {"bus", "virtio"}});
     port_address(bus);
     xml_.close();
+  }
+  // Said with its end, so that nobody looks into the files for what is below: virt-aa-helper's own
+  // profile lets it read few, and one that it cannot read gets no rule.
+  void backing_store(const std::optional<backing_file>& file) {
+    if (file)
+      xml_.open("backingStore", {{"type", "file"}})
+          .empty("format", {{"type", file->format}})
+          .empty("source", {{"file", file->path}});
+    xml_.empty("backingStore");
+    if (file)
+      xml_.close();
   }
   /// `vda` ... `vdz`, `vdaa` ...
   static std::string disk_target(std::size_t index) {
@@ -383,6 +351,16 @@ private:
     for (auto rest = index + 1; rest > 0; rest = (rest - 1) / 26)
       letters.insert(letters.begin(), static_cast<char>('a' + (rest - 1) % 26));
     return "vd" + letters;
+  }
+
+  /// On q35's own SATA controller.
+  void seed_medium() {
+    xml_.open("disk", {{"type", "file"}, {"device", "cdrom"}})
+        .empty("driver", {{"name", "qemu"}, {"type", "raw"}})
+        .empty("source", {{"file", files_.seed}})
+        .empty("target", {{"dev", "sda"}, {"bus", "sata"}})
+        .empty("readonly")
+        .close();
   }
 
   void network(std::size_t index) {
@@ -461,8 +439,10 @@ private:
   const model::desired_server& server_;
   const model::server_spec& spec_;
   std::vector<guest_device> devices_;
+  const server_files& files_;
   bool windows_;
   bool kvm_;
+  bool serial_seed_;           ///< cloud-init learns what it needs from the serial number
   std::uint64_t spare_window_; ///< bytes behind each spare root port
   std::vector<std::string> spare_ports_;
   memory_layout layout_;
@@ -471,50 +451,6 @@ private:
   std::vector<int> expander_slots_;
   xml_writer xml_;
 };
-
-bool can_be_plugged(const model::device_info& device) {
-  return device.unusable_reason.empty() && device.companions.empty();
-}
-
-/// What a spare root port keeps free, for whichever of the host's devices may come: a power of two.
-std::uint64_t spare_window(const std::vector<model::device_info>& devices) {
-  std::uint64_t largest = std::uint64_t{2} << 20U; // a hot-plug port's own default
-  for (const auto& one : devices)
-    if (can_be_plugged(one))
-      largest = std::max(largest, port_window(one.bar_sizes));
-  return std::bit_ceil(largest);
-}
-
-result<guest_device> find_device(const model::attachment& attachment,
-                                 const std::vector<model::device_info>& devices) {
-  const auto found = std::find_if(devices.begin(), devices.end(),
-                                  [&](const auto& one) { return one.id == attachment.device; });
-  if (found == devices.end())
-    return fail(errc::not_found,
-                "device " + to_string(attachment.device) + " is not on this machine");
-  if (attachment.type == model::dev_type::gpu_vga && found->class_code >> 8U != vga_class)
-    return fail(errc::invalid_argument,
-                "device " + to_string(found->address) +
-                    " is no VGA controller and cannot be a server's display: its type must be "
-                    "GPU-HPC");
-  guest_device device{attachment, &*found, {found->address}};
-  for (const auto& one : found->companions)
-    device.functions.push_back(one.address);
-  return device;
-}
-
-/// A function goes along once, with the first device that names it: two devices of one unit have
-/// each other as companions.
-void drop_repeated_functions(std::vector<guest_device>& devices) {
-  std::set<model::pci_address> taken;
-  for (const auto& one : devices)
-    taken.insert(one.functions.front());
-  for (auto& one : devices)
-    one.functions.erase(
-        std::remove_if(one.functions.begin() + 1, one.functions.end(),
-                       [&](const auto& address) { return !taken.insert(address).second; }),
-        one.functions.end());
-}
 
 result<void> check_networks(const domain_settings& settings, const model::server_spec& spec) {
   for (const auto& name : spec.networks)
@@ -541,6 +477,28 @@ result<void> check_settings(const domain_settings& settings) {
                                           ": must be 0 to " + std::to_string(spare_ports_max));
 }
 
+result<void> check_arguments(const domain_settings& settings, const model::server_spec& spec) {
+  if (spec.qemu_arguments.empty() || settings.allow_qemu_arguments)
+    return {};
+  return fail(errc::invalid_argument,
+              "server " + spec.name +
+                  " brings QEMU arguments, which this host does not allow: create it without "
+                  "them, or set servers.qemu_arguments in the host's configuration");
+}
+
+/// All that domain_xml() refuses, and the server's devices.
+result<std::vector<guest_device>> check_and_find(const domain_settings& settings,
+                                                 const model::desired_server& server,
+                                                 const std::vector<model::device_info>& devices) {
+  const auto& spec = *server.spec;
+  for (const auto& checked :
+       {check_settings(settings), validate(spec), check_networks(settings, spec),
+        check_hugepages(settings, spec), check_arguments(settings, spec)})
+    if (!checked)
+      return tl::unexpected{checked.error()};
+  return guest_devices_of(server, devices);
+}
+
 } // namespace
 
 std::string volume_prefix(const model::server_id& server) {
@@ -551,61 +509,31 @@ std::string volume_name(const model::server_id& server, std::size_t disk) {
   return volume_prefix(server) + "disk" + std::to_string(disk) + ".qcow2";
 }
 
+std::string seed_volume_name(const model::server_id& server) {
+  return volume_prefix(server) + "seed.iso";
+}
+
 std::string domain_name(const model::server_id& server) {
   return "berth-" + to_string(server);
 }
 
+result<void> check_domain(const domain_settings& settings, const model::desired_server& server,
+                          const std::vector<model::device_info>& devices) {
+  const auto attached = check_and_find(settings, server, devices);
+  return attached ? result<void>{} : tl::unexpected{attached.error()};
+}
+
 result<std::string> domain_xml(const domain_settings& settings, const model::desired_server& server,
-                               const std::vector<model::device_info>& devices) {
-  for (const auto& checked :
-       {check_settings(settings), validate(*server.spec), check_networks(settings, *server.spec),
-        check_hugepages(settings, *server.spec)})
-    if (!checked)
-      return tl::unexpected{checked.error()};
-  if (!server.spec->qemu_arguments.empty() && !settings.allow_qemu_arguments)
-    return fail(errc::invalid_argument,
-                "server " + server.spec->name +
-                    " brings QEMU arguments, which this host does not allow: create it without "
-                    "them, or set servers.qemu_arguments in the host's configuration");
-  if (!server.spec->user_data.empty())
-    return fail(errc::invalid_argument,
-                "server " + server.spec->name +
-                    " brings user data, which this host cannot hand over: create it without");
-  std::vector<guest_device> attached;
-  for (const auto& attachment : server.attachments) {
-    auto device = find_device(attachment, devices);
-    if (!device)
-      return tl::unexpected{std::move(device).error()};
-    attached.push_back(std::move(*device));
-  }
-  drop_repeated_functions(attached);
-  return domain_writer{settings, server, std::move(attached), spare_window(devices)}.write();
-}
-
-std::string device_alias(const model::device_id& device) {
-  return std::string{alias_prefix} + to_string(device);
-}
-
-result<std::string> hot_plug_xml(const model::attachment& attachment,
-                                 const model::device_info& device, unsigned bus) {
-  if (!device.companions.empty())
-    return fail(errc::wrong_state, "device " + to_string(device.address) +
-                                       " has companions and cannot be plugged in or out of a "
-                                       "running server: stop it first");
-  if (attachment.type == model::dev_type::gpu_vga)
-    return fail(errc::wrong_state, "device " + to_string(device.address) +
-                                       " is to be the server's display, which a running server "
-                                       "cannot change: stop it first");
-  xml_writer xml;
-  write_function(xml, device.address,
-                 {.alias = device_alias(device.id), .bus = std::to_string(bus)});
-  return std::move(xml).take();
-}
-
-std::optional<model::device_id> device_of_alias(std::string_view alias) {
-  if (!alias.starts_with(alias_prefix) || alias.size() != alias_prefix.size() + uuid_length)
-    return std::nullopt;
-  return model::device_id::parse(alias.substr(alias_prefix.size()));
+                               const std::vector<model::device_info>& devices,
+                               const server_files& files) {
+  auto attached = check_and_find(settings, server, devices);
+  if (!attached)
+    return tl::unexpected{std::move(attached).error()};
+  if (files.disks.size() != server.spec->disks.size() ||
+      files.seed.empty() != server.spec->user_data.empty())
+    return fail(errc::internal, "these are not the files of server " + to_string(server.id));
+  return domain_writer{settings, server, std::move(*attached), files, spare_window(devices)}
+      .write();
 }
 
 } // namespace berth::hostbackend::host_linux

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <set>
 
-#include "hostbackend/linux/domain_xml.hpp"
+#include "hostbackend/linux/guest_devices.hpp"
 #include "hostbackend/linux/xml_reader.hpp"
 
 namespace berth::hostbackend::host_linux {
@@ -58,6 +58,24 @@ std::optional<unsigned> free_root_port(std::string_view domain_xml) {
 
 bool holds_device(std::string_view domain_xml, const model::device_id& device) {
   return domain_xml.find("<alias name='" + device_alias(device) + "'/>") != std::string_view::npos;
+}
+
+model::result<std::string> hot_plug_xml(const model::attachment& attachment,
+                                        const model::device_info& device, unsigned bus) {
+  if (!device.companions.empty())
+    return model::fail(model::errc::wrong_state,
+                       "device " + to_string(device.address) +
+                           " has companions and cannot be plugged in or out of a "
+                           "running server: stop it first");
+  if (attachment.type == model::dev_type::gpu_vga)
+    return model::fail(model::errc::wrong_state,
+                       "device " + to_string(device.address) +
+                           " is to be the server's display, which a running server "
+                           "cannot change: stop it first");
+  xml_writer xml;
+  write_function(xml, device.address,
+                 {.alias = device_alias(device.id), .bus = std::to_string(bus)});
+  return std::move(xml).take();
 }
 
 } // namespace berth::hostbackend::host_linux

@@ -29,6 +29,9 @@ constexpr std::array known_texts{
     known_text{"Unknown PCI header type '127'", errc::device_lost},
     // Another call holds the domain: this one did nothing.
     known_text{"cannot acquire state change lock", errc::busy},
+    // A pool is not refreshed, a volume not deleted while one is built.
+    known_text{"has asynchronous jobs running", errc::busy},
+    known_text{"is still being allocated", errc::busy},
     known_text{"already exists with uuid", errc::name_in_use},
 };
 

@@ -18,6 +18,7 @@ namespace berth::hostbackend::host_linux {
 
 struct libvirt_settings {
   std::string uri = "qemu:///system";
+  std::string disk_pool = "berth";         ///< libvirt storage pool of the servers' disks
   std::string image_pool = "berth-images"; ///< the only place that backing images come from
   domain_settings domains;
   model::duration call_limit = std::chrono::seconds{30};   ///< of each operation but these two
@@ -46,7 +47,7 @@ using server_event =
 /// Failures: errc::outcome_unknown when libvirt did not answer within the limit or the connection
 /// broke meanwhile (the call may still have its effect: list before repeating);
 /// errc::hypervisor_failed with the reason when libvirtd cannot be reached, or refuses; else as
-/// from_libvirt() and domain_xml() say.
+/// from_libvirt(), check_domain() and storage_volumes.hpp say.
 class libvirt_servers {
 public:
   /// `listener` is called on threads of this object, one call at a time, and must not wait for
@@ -58,8 +59,9 @@ public:
 
   [[nodiscard]] bool connected() const;
 
-  /// Defines the domain, or redefines it, and makes the disks that are not there yet. `devices` as
-  /// for domain_xml(). A running server is refused.
+  /// Defines the domain, or redefines it, makes the disks that are not there yet, and the medium
+  /// for cloud-init anew. `devices` as for check_domain(). A running server is refused. What a
+  /// failure leaves behind, undefine() removes.
   [[nodiscard]] model::result<void> define(const model::desired_server& server,
                                            const std::vector<model::device_info>& devices);
   [[nodiscard]] model::result<void> start(const model::server_id& server);

@@ -20,4 +20,16 @@ std::optional<std::string> attribute(const xmlNode& node, const char* name) {
   return value ? std::optional{std::string{text_of(value.get())}} : std::nullopt;
 }
 
+const xmlNode* child(const xmlNode& node, std::string_view name) {
+  const auto* one = node.children;
+  while (one != nullptr && (one->type != XML_ELEMENT_NODE || text_of(one->name) != name))
+    one = one->next;
+  return one;
+}
+
+std::string content(const xmlNode& node) {
+  const std::unique_ptr<xmlChar, decltype(xmlFree)> text{xmlNodeGetContent(&node), xmlFree};
+  return std::string{text_of(text.get())};
+}
+
 } // namespace berth::hostbackend::host_linux

@@ -19,5 +19,9 @@ using xml_document = std::unique_ptr<xmlDoc, decltype(&xmlFreeDoc)>;
 [[nodiscard]] std::string_view text_of(const xmlChar* text);
 /// Of no namespace.
 [[nodiscard]] std::optional<std::string> attribute(const xmlNode& node, const char* name);
+/// The first child element of that name; null if there is none.
+[[nodiscard]] const xmlNode* child(const xmlNode& node, std::string_view name);
+/// All text inside.
+[[nodiscard]] std::string content(const xmlNode& node);
 
 } // namespace berth::hostbackend::host_linux

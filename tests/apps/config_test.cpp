@@ -192,6 +192,8 @@ TEST(Config, RulesBetweenKeys) {
             "h.yaml: state_dir must name a directory: device epochs are remembered there");
   EXPECT_EQ(host_error("reconnect: {delay_min: 2s, delay_max: 1s}\n"),
             "h.yaml: reconnect.delay_max must be at least reconnect.delay_min");
+  EXPECT_THAT(host_error("servers: {disk_pool: p, image_pool: p}\n"),
+              HasSubstr("another pool than servers.disk_pool"));
 }
 
 TEST(Config, FlagsWinOverTheFile) {
@@ -272,6 +274,7 @@ TEST(Config, PrintedSettingsLoadAgain) {
     config.devices_offer = "0108"; // these are lists, and checked
     config.devices_resets = "*=flr";
     config.servers_networks.clear();
+    config.servers_image_pool = config.servers_disk_pool + "-images"; // two pools
     config.reconnect_delay_max = std::max(config.reconnect_delay_min, config.reconnect_delay_max);
     const auto text = to_yaml(config);
     const auto again = parse_host_config(text, "again.yaml");

@@ -37,7 +37,7 @@ TEST(DomainFunctions, AreThoseOfOurOwnXml) {
   auto device = kind->devices.back();
   device.id = derive_device_id({}, device.vendor_device, device.address);
   server.attachments.push_back({.device = device.id, .epoch = 1});
-  EXPECT_THAT(functions_in(domain_xml({}, server, {device}).value()),
+  EXPECT_THAT(functions_in(domain_xml({}, server, {device}, {}).value()),
               ElementsAre("0000:41:00.0", "0000:41:00.1"));
 }
 

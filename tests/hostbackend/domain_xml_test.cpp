@@ -11,10 +11,12 @@
 
 #include "hostbackend/linux/domain_metadata.hpp"
 #include "hostbackend/linux/domain_xml.hpp"
+#include "hostbackend/linux/guest_devices.hpp"
 #include "hostbackend/linux/hot_plug.hpp"
 #include "hostbackend/simulated/machine.hpp"
 #include "model/random.hpp"
 #include "tests/golden.hpp"
+#include "tests/hostbackend/apparmor_rules.hpp"
 
 namespace berth::hostbackend::host_linux {
 namespace {
@@ -23,6 +25,7 @@ namespace fs = std::filesystem;
 using berth::testing::matches_golden;
 using model::dev_type;
 using model::errc;
+using testing::apparmor_rules;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -76,6 +79,26 @@ model::desired_server server_with(const std::vector<model::device_info>& devices
   for (const auto& device : devices)
     server.attachments.push_back({.device = device.id, .epoch = 3, .type = device.default_type});
   return server;
+}
+
+/// Of a host that makes its pools as docs/host-setup.md says.
+server_files files_of(const model::desired_server& server) {
+  const std::string pools = "/var/lib/libvirt/";
+  server_files files;
+  for (const auto& disk : server.spec->disks) {
+    files.disks.push_back({pools + "berth/" + volume_name(server.id, files.disks.size()), {}});
+    if (!disk.image.empty())
+      files.disks.back().backing = backing_file{pools + "berth-images/" + disk.image, "qcow2"};
+  }
+  if (!server.spec->user_data.empty())
+    files.seed = pools + "berth/" + seed_volume_name(server.id);
+  return files;
+}
+
+model::result<std::string> domain_xml(const domain_settings& how,
+                                      const model::desired_server& server,
+                                      const std::vector<model::device_info>& devices) {
+  return domain_xml(how, server, devices, files_of(server));
 }
 
 std::string xml_of(const domain_settings& how, const model::desired_server& server,
@@ -159,6 +182,58 @@ TEST(DomainXml, AnAdministratorsExtras) {
   EXPECT_TRUE(matches_golden(xml_of(how, server, {}), "domains/extras.xml"));
 }
 
+TEST(DomainXml, UserDataComesOnAMediumAndNowhereElse) {
+  auto server = server_with({});
+  server.spec.edit([](auto& spec) { spec.user_data = "#cloud-config\npassword: secret\n"; });
+  const auto xml = xml_of(settings(), server, {});
+  EXPECT_TRUE(matches_golden(xml, "domains/user-data.xml"));
+  EXPECT_THAT(xml, Not(HasSubstr("secret")));
+  EXPECT_THAT(xml, Not(HasSubstr("ds=nocloud"))) << "it would make cloud-init read too early";
+}
+
+/// None of the files is there: the rules follow from the XML alone, whatever the program may read.
+TEST(DomainXml, GetsTheAppArmorRulesThatItsQemuNeeds) {
+  if (!apparmor_rules::possible())
+    GTEST_SKIP() << "virt-aa-helper (libvirt-daemon-system) is not installed";
+  const auto kind = machine_named("hgx-h100");
+  const std::vector devices{devices_of(*kind).front()};
+  auto server = server_with(devices);
+  server.spec.edit([](auto& spec) {
+    spec.boot = model::firmware::uefi;
+    spec.user_data = "#cloud-config\n";
+  });
+  const auto rules = apparmor_rules::of(xml_of(settings(), server, devices), to_string(server.id));
+  const auto files = files_of(server);
+  for (const auto& disk : files.disks)
+    EXPECT_THAT(rules, HasSubstr('"' + disk.path + "\" rwk,"));
+  EXPECT_THAT(rules, HasSubstr('"' + files.disks[0].backing->path + "\" rk,"));
+  EXPECT_THAT(rules, HasSubstr("deny \"" + files.disks[0].backing->path + "\" w,"));
+  EXPECT_THAT(rules, HasSubstr('"' + files.seed + "\" rk,"));
+  EXPECT_THAT(rules, HasSubstr("deny \"" + files.seed + "\" w,"));
+  EXPECT_THAT(rules, HasSubstr('"' + settings().uefi_code + "\" rk,"));
+  EXPECT_THAT(rules, HasSubstr("\"/dev/vfio/vfio\" rw,"));
+  EXPECT_THAT(rules, HasSubstr("\"/dev/vfio/[0-9]*\" rw,"));
+}
+
+TEST(DomainXml, FilesOfAnotherServerAreRefused) {
+  const auto server = server_with({});
+  auto with_seed = files_of(server);
+  with_seed.seed = "/seed.iso"; // and there is no user data
+  for (const auto& wrong : {server_files{}, with_seed}) {
+    const auto xml = domain_xml(settings(), server, {}, wrong);
+    ASSERT_FALSE(xml.has_value());
+    EXPECT_EQ(xml.error().code, errc::internal);
+  }
+}
+
+TEST(DomainXml, TheSerialNumberNamesTheGuestAsItsMediumWould) {
+  auto server = server_with({});
+  server.spec.edit([](auto& spec) { spec.name = "team_a.llama3.1"; });
+  const auto xml = xml_of(settings(), server, {});
+  EXPECT_THAT(xml, HasSubstr(">ds=nocloud;h=team-a-llama3-1;i=" + to_string(server.id) + "<"));
+  EXPECT_THAT(xml, HasSubstr("<title>team_a.llama3.1</title>"));
+}
+
 class EveryMachine : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(EveryMachine, GivesXmlOfLibvirtsSchema) {
@@ -179,6 +254,7 @@ TEST_P(EveryMachine, GivesXmlOfLibvirtsSchema) {
           spec.os = os;
           spec.boot = boot;
           spec.qemu_arguments = {"-device", "edu"};
+          spec.user_data = boot == model::firmware::uefi ? "#cloud-config" : "";
         });
         EXPECT_TRUE(fits_the_schema(xml_of(how, server, devices)));
       }

@@ -71,6 +71,11 @@ INSTANTIATE_TEST_SUITE_P(
                    "Timed out during operation: cannot acquire state change lock (held by "
                    "monitor=remoteDispatchDomainDestroy)",
                    errc::busy},
+        known_case{VIR_ERR_INTERNAL_ERROR, VIR_FROM_STORAGE,
+                   "internal error: pool 'images' has asynchronous jobs running.", errc::busy},
+        known_case{VIR_ERR_OPERATION_INVALID, VIR_FROM_STORAGE,
+                   "Requested operation is not valid: volume 'a' is still being allocated.",
+                   errc::busy},
         known_case{VIR_ERR_OPERATION_TIMEOUT, VIR_FROM_QEMU, "Timed out during operation",
                    errc::outcome_unknown},
         known_case{VIR_ERR_INTERNAL_ERROR, VIR_FROM_RPC, "internal error: client socket is closed",

@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <variant>
 #include <vector>
 
@@ -14,6 +17,8 @@
 #include "hostbackend/linux/libvirt_handles.hpp"
 #include "hostbackend/linux/libvirt_servers.hpp"
 #include "hostbackend/simulated/machine.hpp"
+#include "tests/hostbackend/apparmor_rules.hpp"
+#include "tests/hostbackend/iso_reader.hpp"
 #include "tests/hostbackend/private_libvirtd.hpp"
 
 namespace berth::hostbackend::host_linux {
@@ -27,11 +32,13 @@ using model::host_operations::server_paused;
 using model::host_operations::server_resumed;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::apparmor_rules;
 using ::testing::ElementsAre;
 using testing::eventually;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::private_libvirtd;
+using testing::read_iso;
 
 std::string code_of(const model::result<void>& outcome) {
   return outcome ? "ok" : std::string{to_string(outcome.error().code)};
@@ -45,6 +52,7 @@ std::string message_of(const model::result<void>& outcome) {
 class LibvirtServers : public ::testing::Test {
 protected:
   void SetUp() override {
+    std::signal(SIGPIPE, SIG_IGN); // as berth-host does: a libvirtd that is gone is written to
     if (!private_libvirtd::possible())
       GTEST_SKIP() << "libvirtd or qemu-system-x86_64 is not installed";
     libvirtd_ = std::make_unique<private_libvirtd>();
@@ -62,9 +70,9 @@ protected:
   [[nodiscard]] libvirt_settings settings() const {
     libvirt_settings some;
     some.uri = libvirtd_->uri();
+    some.disk_pool = "disks";
     some.image_pool = "images";
     some.domains.by = accelerator::emulation;
-    some.domains.disk_pool = "disks";
     some.domains.serial_log_directory = *libvirtd_ / "serial";
     some.reconnect_interval = milliseconds{100};
     some.keepalive_seconds = 1;
@@ -134,6 +142,23 @@ protected:
       names.push_back(file.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
+  }
+
+  /// Made behind libvirt's back.
+  void make_image(const std::string& name, const std::string& options) const {
+    const auto path = *libvirtd_ / ("images/" + name);
+    ASSERT_EQ(std::system(("qemu-img create -q " + options + " " + path.string() + " 8M").c_str()),
+              0);
+    private_libvirtd::give_away(path);
+  }
+  [[nodiscard]] std::string xml_of(const model::desired_server& one, unsigned flags = 0) const {
+    const owned_text xml{virDomainGetXMLDesc(domain_of(one).get(), flags)};
+    return xml ? xml.get() : "";
+  }
+
+  static std::string content_of(const std::filesystem::path& path) {
+    std::ifstream file{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
   }
 
   std::unique_ptr<private_libvirtd> libvirtd_;
@@ -232,7 +257,7 @@ TEST_F(LibvirtServers, AreAdoptedByTheNextAgent) {
 
 TEST_F(LibvirtServers, AHangLeavesTheOutcomeUnknown) {
   const auto one = server();
-  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  ASSERT_EQ(message_of(servers_->define(one, {})), ""); // libvirtd asks QEMU what it can, for long
   auto how = settings();
   how.call_limit = how.start_limit = seconds{2}; // of calls that are to hang
   how.keepalive_seconds = 60;
@@ -264,7 +289,7 @@ TEST_F(LibvirtServers, OtherDomainsAreReportedAndLeftAlone) {
   define("<domain type='qemu'><name>theirs</name><uuid>" + to_string(theirs.id) +
          "</uuid><memory unit='MiB'>32</memory><os><type machine='q35'>hvm</type></os></domain>");
   // A copy of ours, as virt-clone makes it: with our metadata and another UUID.
-  auto copy = domain_xml(settings().domains, ours, {}).value();
+  auto copy = domain_xml(settings().domains, ours, {}, {}).value();
   const auto replace_first = [&copy](const std::string& from, const std::string& to) {
     copy.replace(copy.find(from), from.size(), to);
   };
@@ -356,14 +381,9 @@ TEST_F(LibvirtServers, StartWithUefi) {
 }
 
 TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {
-  const auto image = [this](const std::string& options, const std::string& name) {
-    const auto path = *libvirtd_ / ("images/" + name);
-    ASSERT_EQ(std::system(("qemu-img create -q " + options + " " + path.string() + " 8M").c_str()),
-              0);
-    private_libvirtd::give_away(path);
-  };
-  image("-f qcow2", "small.qcow2");
-  image("-f vmdk", "other.vmdk");
+  make_image("small.qcow2", "-f qcow2");
+  make_image("other.vmdk", "-f vmdk");
+  make_image("chained.qcow2", "-f qcow2 -F qcow2 -b small.qcow2");
   const auto with_image = [this](const std::string& name, std::int64_t size) {
     auto one = server();
     one.spec.edit([&](auto& spec) { spec.disks = {{.size_mib = size, .image = name}}; });
@@ -374,11 +394,157 @@ TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {
   EXPECT_EQ(code_of(with_image("unheard-of.qcow2", 16)), "not_found");
   EXPECT_EQ(code_of(with_image("other.vmdk", 16)), "invalid_argument");
   EXPECT_EQ(code_of(with_image("small.qcow2", 4)), "invalid_argument") << "smaller than the image";
+  EXPECT_EQ(code_of(with_image("chained.qcow2", 16)), "invalid_argument");
+  EXPECT_THAT(message_of(with_image("chained.qcow2", 16)), HasSubstr("small.qcow2"));
   EXPECT_THAT(files_in("disks"), IsEmpty());
   EXPECT_THAT(servers_->list()->servers, IsEmpty()) << "nothing is left of what failed";
   EXPECT_EQ(message_of(with_image("small.qcow2", 16)), "");
   EXPECT_EQ(message_of(servers_->start(server().id)), "");
   EXPECT_TRUE(runs(server()));
+}
+
+TEST_F(LibvirtServers, DisksAreFilesWithTheirImagesBelow) {
+  make_image("debian", "-f qcow2");
+  make_image("disk.img", "-f raw");
+  auto one = server();
+  one.spec.edit([](auto& spec) {
+    spec.user_data = "#cloud-config\n";
+    spec.disks = {{.size_mib = 16, .image = "debian"},
+                  {.size_mib = 16, .image = "disk.img"},
+                  {.size_mib = 16, .image = {}}};
+  });
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  const auto defined = xml_of(one);
+  ASSERT_EQ(message_of(servers_->start(one.id)), "");
+  if (apparmor_rules::possible()) {
+    const auto rules = apparmor_rules::of(xml_of(one, VIR_DOMAIN_XML_SECURE), to_string(one.id));
+    for (std::size_t i = 0; i < 3; ++i)
+      EXPECT_THAT(rules, HasSubstr("disks/" + volume_name(one.id, i) + "\" rwk,"));
+    for (const std::string read : {"images/debian", "images/disk.img"})
+      EXPECT_THAT(rules, HasSubstr((*libvirtd_ / read).string() + "\" rk,"));
+    EXPECT_THAT(rules, HasSubstr("disks/" + seed_volume_name(one.id) + "\" rk,"));
+  }
+  ASSERT_EQ(message_of(servers_->stop(one.id, true)), "");
+
+  libvirtd_->stop(); // it learns of the volumes from their files then
+  ASSERT_TRUE(eventually([this] { return !servers_->connected(); }));
+  libvirtd_->start();
+  ASSERT_TRUE(eventually([this] { return servers_->connected(); }));
+  admin_ = connection_handle{virConnectOpen(libvirtd_->uri().c_str()), virConnectClose};
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  EXPECT_EQ(xml_of(one), defined);
+
+  // An image that comes to stand on another would be read without what is below it.
+  make_image("below", "-f qcow2");
+  make_image("debian", "-f qcow2 -F qcow2 -b below");
+  const pool_handle images{virStoragePoolLookupByName(admin_.get(), "images")};
+  ASSERT_EQ(virStoragePoolRefresh(images.get(), 0), 0);
+  EXPECT_EQ(code_of(servers_->define(one, {})), "invalid_argument");
+}
+
+TEST_F(LibvirtServers, AFileThatLibvirtDoesNotKnowIsNoDisk) {
+  auto one = server();
+  one.spec.edit([](auto& spec) { spec.disks = {{.size_mib = 16, .image = {}}}; });
+  const auto path = *libvirtd_ / ("disks/" + volume_name(one.id, 0));
+  std::ofstream{path} << "somebody's";
+  const auto refused = servers_->define(one, {});
+  EXPECT_EQ(code_of(refused), "hypervisor_failed");
+  EXPECT_THAT(message_of(refused), HasSubstr(path.string()));
+  EXPECT_EQ(content_of(path), "somebody's");
+}
+
+TEST_F(LibvirtServers, WhatAFailedDefinitionLeavesIsRemoved) {
+  auto one = server();
+  one.spec.edit([](auto& spec) {
+    spec.user_data = "secret";
+    spec.disks = {{.size_mib = 16, .image = {}}};
+  });
+  const auto theirs = "<domain type='qemu'><name>" + domain_name(one.id) +
+                      "</name><memory unit='MiB'>32</memory><os><type machine='q35'>hvm</type>"
+                      "</os></domain>";
+  const domain_handle in_the_way{virDomainDefineXML(admin_.get(), theirs.c_str())};
+  ASSERT_NE(in_the_way, nullptr);
+  EXPECT_EQ(code_of(servers_->define(one, {})), "name_in_use");
+  ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
+  EXPECT_THAT(files_in("disks"), IsEmpty());
+  EXPECT_THAT(servers_->list()->unknown_domains, ElementsAre(domain_name(one.id)));
+
+  one.spec.edit([](auto& spec) { spec.networks = {"unheard-of"}; });
+  EXPECT_EQ(code_of(servers_->define(one, {})), "invalid_argument");
+  EXPECT_THAT(files_in("disks"), IsEmpty()) << "looked at before anything is made";
+}
+
+TEST_F(LibvirtServers, UserDataIsOnAMediumThatOnlyItsQemuReads) {
+  auto one = server();
+  one.spec.edit([](auto& spec) {
+    spec.user_data = "#cloud-config\npassword: secret\n";
+    spec.disks = {{.size_mib = 16, .image = {}}};
+  });
+  const auto path = *libvirtd_ / ("disks/" + seed_volume_name(one.id));
+  for (int i = 0; i < 2; ++i)
+    ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  EXPECT_THAT(files_in("disks"), ElementsAre(volume_name(one.id, 0), seed_volume_name(one.id)));
+  EXPECT_EQ(read_iso(content_of(path)).files.at("user-data").content, one.spec->user_data);
+  constexpr auto by_others = std::filesystem::perms{077};
+  EXPECT_EQ(std::filesystem::status(path).permissions() & by_others, std::filesystem::perms::none);
+  EXPECT_THAT(xml_of(one, VIR_DOMAIN_XML_SECURE), ::testing::Not(HasSubstr("secret")));
+
+  ASSERT_EQ(message_of(servers_->start(one.id)), "");
+  EXPECT_FALSE(servers_->define(one, {}).has_value()) << "it runs, and reads the medium";
+  ASSERT_EQ(message_of(servers_->stop(one.id, true)), "");
+  one.spec.edit([](auto& spec) { spec.user_data = std::string(16 * 1024, '\0'); });
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  EXPECT_EQ(read_iso(content_of(path)).files.at("user-data").content, one.spec->user_data);
+  EXPECT_EQ(message_of(servers_->start(one.id)), "");
+  ASSERT_EQ(message_of(servers_->stop(one.id, true)), "");
+
+  one.spec.edit([](auto& spec) { spec.user_data.clear(); });
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  EXPECT_THAT(files_in("disks"), ElementsAre(volume_name(one.id, 0))) << "a secret does not stay";
+  one.spec.edit([](auto& spec) { spec.user_data = "x"; });
+  ASSERT_EQ(message_of(servers_->define(one, {})), "");
+  ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
+  EXPECT_THAT(files_in("disks"), IsEmpty());
+}
+
+TEST_F(LibvirtServers, AMediumThatCannotBeMadeIsNoServer) {
+  auto one = server();
+  one.spec.edit([](auto& spec) { spec.user_data = "secret"; });
+  // Unknown to libvirt, and in the way.
+  std::filesystem::create_directory(*libvirtd_ / ("disks/" + seed_volume_name(one.id)));
+  const auto refused = servers_->define(one, {});
+  EXPECT_EQ(code_of(refused), "hypervisor_failed");
+  EXPECT_THAT(message_of(refused), HasSubstr(seed_volume_name(one.id)));
+  EXPECT_THAT(message_of(refused), ::testing::Not(HasSubstr("secret")));
+  EXPECT_THAT(servers_->list()->servers, IsEmpty());
+}
+
+TEST_F(LibvirtServers, ManyAreDefinedAtOnce) {
+  constexpr std::uint64_t makers = 8;
+  constexpr std::uint64_t servers_each = 6;
+  std::mutex guard;
+  std::vector<std::string> refusals;
+  const auto define_some = [&](std::uint64_t maker) {
+    for (std::uint64_t i = 0; i < servers_each; ++i) {
+      auto one = server(maker * servers_each + i);
+      one.spec.edit([](auto& spec) {
+        spec.user_data = "#cloud-config\n";
+        spec.disks = {{.size_mib = 16, .image = {}}, {.size_mib = 16, .image = {}}};
+      });
+      const auto defined = servers_->define(one, {});
+      const std::scoped_lock hold{guard};
+      if (!defined)
+        refusals.push_back(message_of(defined));
+    }
+  };
+  {
+    std::vector<std::jthread> all;
+    for (std::uint64_t maker = 0; maker < makers; ++maker)
+      all.emplace_back(define_some, maker);
+  }
+  EXPECT_THAT(refusals, IsEmpty());
+  EXPECT_EQ(servers_->list()->servers.size(), makers * servers_each);
+  EXPECT_EQ(files_in("disks").size(), makers * servers_each * 3) << "two disks and a medium each";
 }
 
 TEST(LibvirtLink, WithoutLibvirtdEveryOperationSaysWhy) {

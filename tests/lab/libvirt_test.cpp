@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,9 +24,11 @@ namespace fs = std::filesystem;
 using model::errc;
 using model::host_operations::device_left;
 using model::host_operations::server_exited;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr const char* sysfs = "/sys/bus/pci/";
 
@@ -52,6 +55,30 @@ void bind(const model::device_info& device) {
   }
 }
 
+std::string content_of(const fs::path& path) {
+  std::ifstream file{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// A file of an ISO 9660 image, as the kernel reads it.
+std::string file_in(const fs::path& image, const std::string& name) {
+  const fs::path mounted = "/mnt/berth-seed";
+  fs::create_directories(mounted);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"modprobe", "-a", "loop", "isofs"},
+        {"mount", "-t", "iso9660", "-o", "ro,loop", image.string(), mounted.string()}}) {
+    const auto done = lab::run(command);
+    EXPECT_EQ(done.status, 0) << done.output;
+  }
+  auto content = content_of(mounted / name);
+  EXPECT_EQ(lab::run({"umount", mounted.string()}).status, 0);
+  return content;
+}
+
+std::string owner_and_mode_of(const fs::path& path) {
+  return lab::run({"stat", "--format", "%U %a", path.string()}).output;
+}
+
 class LabServers : public ::testing::Test {
 protected:
   static void SetUpTestSuite() {
@@ -60,13 +87,15 @@ protected:
     libvirt_ = std::make_unique<lab::libvirt_daemon>();
     const auto started = libvirt_->start();
     ASSERT_TRUE(started) << started.error().message;
-    fs::create_directories("/var/lib/berth-disks");
-    for (const std::vector<std::string>& command :
-         {std::vector<std::string>{"pool-define-as", "berth", "dir", "--target",
-                                   "/var/lib/berth-disks"},
-          {"pool-start", "berth"}}) {
-      const auto made = lab::virsh(command);
-      ASSERT_EQ(made.status, 0) << made.output;
+    for (const std::string pool : {"berth", "berth-images"}) {
+      const std::string target = pool == "berth" ? "/var/lib/berth-disks" : "/var/lib/berth-images";
+      fs::create_directories(target);
+      for (const std::vector<std::string>& command :
+           {std::vector<std::string>{"pool-define-as", pool, "dir", "--target", target},
+            {"pool-start", pool}}) {
+        const auto made = lab::virsh(command);
+        ASSERT_EQ(made.status, 0) << made.output;
+      }
     }
   }
   static void TearDownTestSuite() { libvirt_.reset(); }
@@ -224,6 +253,70 @@ TEST_F(LabServers, ADeviceThatIsPulledLeavesItsServer) {
   ASSERT_TRUE(lab::eventually([this] { return !events<device_left>().empty(); }));
   EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
   EXPECT_THAT(events<server_exited>(), IsEmpty()) << "the guest lives";
+}
+
+/// QEMU runs as a user of its own and must be let into all files; libvirt sees to it by the XML.
+TEST_F(LabServers, ServersShareAnImageThatIsRootsOnly) {
+  const std::string image = "/var/lib/berth-images/debian";
+  ASSERT_EQ(lab::run({"qemu-img", "create", "-f", "qcow2", image, "8M"}).status, 0);
+  fs::permissions(image, fs::perms::owner_read | fs::perms::owner_write);
+  std::vector<model::desired_server> both;
+  for (int i = 0; i < 2; ++i) {
+    auto one = server_with({});
+    one.spec.edit([](auto& spec) { spec.disks = {{.size_mib = 16, .image = "debian"}}; });
+    ASSERT_EQ(define(one), "");
+    ASSERT_EQ(start(one), "");
+    both.push_back(one);
+  }
+  for (const auto& one : both) {
+    const auto disk = "/var/lib/berth-disks/" + volume_name(one.id, 0);
+    EXPECT_THAT(
+        lab::virsh({"qemu-monitor-command", "--hmp", domain_name(one.id), "info block"}).output,
+        AllOf(HasSubstr(disk), HasSubstr(image)));
+    EXPECT_EQ(owner_and_mode_of(disk), "libvirt-qemu 600\n");
+    ASSERT_TRUE(servers_->stop(one.id, true).has_value());
+    ASSERT_TRUE(servers_->undefine(one.id).has_value());
+    EXPECT_FALSE(fs::exists(disk));
+  }
+  EXPECT_TRUE(fs::exists(image));
+}
+
+TEST_F(LabServers, UserDataReachesTheGuestOnAMedium) {
+  auto one = server_with({});
+  const auto medium = fs::path{"/var/lib/berth-disks"} / seed_volume_name(one.id);
+  const auto console = fs::path{"/var/log/berth-lab"} / (to_string(one.id) + ".log");
+  fs::remove(console); // another test's server had the same id
+  const std::string first = "#cloud-config\npassword: secret\n";
+  one.spec.edit([&](auto& spec) { spec.user_data = first; });
+  ASSERT_EQ(define(one), "");
+  EXPECT_EQ(owner_and_mode_of(medium), "root 600\n");
+  EXPECT_EQ(lab::run({"blkid", "-o", "value", "-s", "LABEL", medium.string()}).output, "cidata\n");
+  EXPECT_EQ(file_in(medium, "user-data"), first);
+  EXPECT_EQ(file_in(medium, "meta-data"), "instance-id: \"" + to_string(one.id) +
+                                              "\"\nlocal-hostname: \"" + one.spec->name + "\"\n");
+  EXPECT_THAT(lab::virsh({"dumpxml", domain_name(one.id), "--security-info"}).output,
+              Not(HasSubstr("secret")));
+
+  ASSERT_EQ(start(one), "");
+  EXPECT_EQ(owner_and_mode_of(medium), "libvirt-qemu 600\n") << "QEMU's while it runs";
+  EXPECT_THAT(
+      lab::virsh({"qemu-monitor-command", "--hmp", domain_name(one.id), "info block"}).output,
+      AllOf(HasSubstr(medium.string()), HasSubstr("read-only")));
+  EXPECT_TRUE(lab::eventually([&] {
+    return content_of(console).find("GUEST ready") != std::string::npos;
+  })) << content_of(console);
+  ASSERT_TRUE(servers_->stop(one.id, true).has_value());
+  EXPECT_THAT(owner_and_mode_of(medium), HasSubstr(" 600\n"));
+
+  const std::string second(16 * 1024, '\0');
+  one.spec.edit([&](auto& spec) { spec.user_data = second; });
+  ASSERT_EQ(define(one), "");
+  EXPECT_TRUE(file_in(medium, "user-data") == second) << "renewed";
+  ASSERT_EQ(start(one), "");
+  ASSERT_TRUE(servers_->stop(one.id, true).has_value());
+  ASSERT_TRUE(servers_->undefine(one.id).has_value());
+  EXPECT_FALSE(fs::exists(medium));
+  EXPECT_NE(lab::virsh({"vol-info", "--pool", "berth", seed_volume_name(one.id)}).status, 0);
 }
 
 } // namespace

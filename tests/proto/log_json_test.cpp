@@ -34,6 +34,14 @@ TEST(LogJson, EveryRecordIsOneLineOfJson) {
   }
 }
 
+TEST(LogJson, UserDataIsASize) {
+  model::server_created event;
+  event.server.spec.edit([](auto& spec) { spec.user_data = "password: \"secret\""; });
+  const std::string line = to_json({1, {}, event});
+  EXPECT_EQ(line.find("secret"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("user_data_bytes":18)"), std::string::npos) << line;
+}
+
 TEST(LogJson, TextThatIsNotUtf8IsEscaped) {
   model::log_record record{1, {}, model::controller_started{1, "v\xFF"}};
   EXPECT_NE(to_json(record).find(R"("version":"v\u00ff")"), std::string::npos);

@@ -72,6 +72,8 @@ hypervisor_facts ask(const std::string& uri, const std::set<std::string>& pools)
   const auto failed = [] {
     hypervisor_facts facts;
     facts.problem = last_libvirt_error().message;
+    if (facts.problem.empty())
+      facts.problem = "libvirt gives no reason";
     return facts;
   };
   virSetErrorFunc(nullptr, [](void*, virErrorPtr) {}); // errors are returned, not printed

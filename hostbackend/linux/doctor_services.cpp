@@ -258,7 +258,7 @@ finding check_libvirt(const doctor_facts& facts) {
              (uri != "qemu:///system" || facts.libvirt.answer == socket_answer::answers)) {
     const bool refused = facts.as_root && !facts.hypervisor->silent;
     result.verdict = refused ? check_verdict::problem : check_verdict::unknown;
-    result.seen = uri + " gives no connection: " + facts.hypervisor->problem;
+    result.seen = uri + " cannot be used: " + facts.hypervisor->problem;
     result.remedy = {facts.as_root ? "systemctl status libvirtd; journalctl -u libvirtd"
                                    : "run the doctor as root"};
   } else {
@@ -316,7 +316,7 @@ finding check_hugepages(const doctor_facts& facts) {
     const auto size = std::to_string(wanted);
     result.verdict = check_verdict::problem;
     result.seen = "servers.hugepage_kib: " + size +
-                  " and no huge page of that size is reserved: " + "no server can start";
+                  " and no huge page of that size is reserved: no server can start";
     result.remedy = {"echo N > /sys/kernel/mm/hugepages/hugepages-" + size +
                          "kB/nr_hugepages   (N: the memory of all servers in pages)",
                      "and for the next boot, on the kernel's command line: hugepagesz=" + size +

@@ -55,6 +55,10 @@ finding check_pool(const doctor_facts& facts, const std::string& name,
     result.seen = "not looked at: libvirt is asked on the host itself only, without --root";
     return result;
   }
+  if (!facts.settings.problem.empty()) {
+    result.seen = "the settings cannot be used, see there";
+    return result;
+  }
   if (!facts.hypervisor->problem.empty()) {
     result.seen = "cannot be looked at, see libvirt";
     return result;

@@ -1,6 +1,9 @@
 // What `berth-host doctor` prints for the hosts of tests/hostbackend/doctor_hosts.hpp.
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -83,6 +86,13 @@ TEST(DoctorPages, JsonKeepsItsSchema) {
         EXPECT_TRUE(line.is_string());
     }
   }
+}
+
+TEST(DoctorPages, TheHandbookHasEveryCheck) {
+  std::ifstream in{BERTH_SOURCE_DIR "/docs/host-setup.md"};
+  const std::string handbook{std::istreambuf_iterator<char>{in}, {}};
+  for (const auto& one : examine(hostbackend::testing::healthy_host()))
+    EXPECT_THAT(handbook, ::testing::HasSubstr("`" + one.check + "`"));
 }
 
 /// A terminal, and a shell that is fed with --print-grub, see no control sequence of the host's, in

@@ -122,7 +122,7 @@ std::vector<row> service_rows() {
          f.settings.libvirt_uri = "qemu+tcp://localhost/system";
          f.hypervisor->problem = "unable to connect";
        },
-       "libvirt", problem, "qemu+tcp://localhost/system gives no connection: unable to connect"},
+       "libvirt", problem, "qemu+tcp://localhost/system cannot be used: unable to connect"},
       {"a tree, with a socket", [](auto& f) { f.hypervisor.reset(); }, "libvirt", ok,
        "takes connections"},
 

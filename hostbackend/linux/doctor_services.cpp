@@ -226,9 +226,14 @@ finding check_state_dir(const doctor_facts& facts) {
 finding check_tls_key(const doctor_facts& facts) {
   finding result{.check = "tls_key", .needed = false};
   const auto& path = facts.settings.tls_key;
-  if (path.empty()) {
-    result.verdict = check_verdict::not_applicable;
-    result.seen = "no TLS in the settings";
+  if (!facts.settings.problem.empty()) {
+    result.seen = "the settings cannot be used, see there";
+  } else if (path.empty()) {
+    result.verdict = check_verdict::warning;
+    result.seen = "no TLS in the settings: no controller lets the agent in";
+    result.remedy = {"berthctl pki-init DIR --host HOST   on the controller's side, copy HOST.crt, "
+                     "HOST.key and ca.crt here",
+                     "in " + facts.settings.file + ":  tls: {certificate: ..., key: ..., ca: ...}"};
   } else if (!facts.tls_key) {
     result.seen = path + " cannot be looked at";
     result.remedy = {"run the doctor as root"};

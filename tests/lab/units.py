@@ -83,8 +83,23 @@ class Units(unittest.TestCase):
             place.touch()
             run("mount", "--bind", BINARIES / program, place)
         run("systemd-sysusers", PACKAGING / "sysusers.d/berth.conf")
-        shutil.copy(PACKAGING / "controller.yaml", "/etc/berth/controller.yaml")
+        cls.link_by_certificates()
         cls.systemd = Systemd()
+
+    @staticmethod
+    def link_by_certificates():
+        """As packaging/README.md has it, with both programs on one machine."""
+        pki = pathlib.Path("/etc/berth/pki")
+        run(BINARIES / "berthctl", "pki-init", pki, "--host", "lab")
+        for path in (pki, pki / "controller.key"):
+            shutil.chown(path, group="berth")
+            path.chmod(0o750 if path.is_dir() else 0o640)
+        sample = (PACKAGING / "controller.yaml").read_text()
+        pathlib.Path("/etc/berth/controller.yaml").write_text(
+            f"{sample}\ntls: {{certificate: {pki}/controller.crt, key: {pki}/controller.key, client_ca: {pki}/ca.crt}}\n")
+        with open("/etc/berth/host.yaml", "a") as settings:
+            settings.write(f"\nname: lab\ntls: {{certificate: {pki}/lab.crt, key: {pki}/lab.key, ca: {pki}/ca.crt}}\n")
+        os.environ.update(BERTH_CONTROLLER="https://127.0.0.1:8750", BERTH_CA_FILE=str(pki / "ca.crt"))
 
     @classmethod
     def tearDownClass(cls):
@@ -137,9 +152,9 @@ class Units(unittest.TestCase):
             "ExecStart=/bin/bash -c 'for f in /usr/probe /etc/probe /var/lib/probe; do touch $f && echo \"wrote $f\"; done; "
             "touch /var/lib/berth-host/probe && echo \"state\"; head -c 1 /dev/kmsg /dev/mem && echo \"device\"; "
             "exec 3<>/dev/vfio/vfio && echo \"vfio\"; mount -t tmpfs none /mnt && echo \"mounted\"; "
-            "chown 1 /var/lib/berth-host/probe && echo \"chown\"; ls /home /root | grep -q . && echo \"home\"; exit 0'"
+            "chown 1 /var/lib/berth-host/probe && echo \"chown\"; ls -A /root | grep -q . && echo \"home\"; exit 0'"
         ).replace("Type=exec", "Type=oneshot").replace("Restart=on-failure", "Restart=no")
-        (UNITS / "probe.service").write_text(probe + "\n[Service]\nStandardOutput=file:/run/probe.log\n")
+        (UNITS / "probe.service").write_text(probe + "\n[Service]\nStandardOutput=file:/run/probe.log\nStandardError=null\n")
         self.systemd.ctl("daemon-reload")
         self.systemd.ctl("start", "probe")
         self.assertEqual(pathlib.Path("/run/probe.log").read_text().split("\n"), ["state", "vfio", ""])
@@ -148,7 +163,8 @@ class Units(unittest.TestCase):
         before = self.systemd.show("berth-host", "MainPID")
         self.systemd.ctl("kill", "--signal=KILL", "berth-host")
         eventually("a new agent", lambda: self.systemd.show("berth-host", "MainPID") not in ("0", before), PATIENCE)
-        self.active("berth-host")
+        log = pathlib.Path("/run/berth-host.log")
+        eventually("its link", lambda: log.read_text().count("linked to the controller") == 2, PATIENCE)
         self.systemd.ctl("stop", "berth-host")
         self.assertEqual(self.systemd.show("berth-host", "Result"), "success")
         settings = pathlib.Path("/etc/berth/host.yaml")

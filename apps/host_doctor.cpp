@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/config.hpp"
+#include "hostbackend/linux/doctor_hypervisor.hpp"
 
 namespace berth::apps {
 
@@ -43,10 +44,10 @@ constexpr const char* usage =
     "Ends with 0 if GPUs can be passed through, 1 if not, 2 for a wrong command line, 3 if it\n"
     "could not tell. With --print-grub: 0 printed, 3 the command line could not be read.\n";
 
+/// For a terminal: what is not ASCII may be a control sequence in one encoding or another.
 std::string printable(std::string text) {
   std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+      text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
   return text;
 }
 
@@ -76,6 +77,10 @@ const char* label(check_verdict verdict) {
     break;
   }
   return "UNKNOWN";
+}
+
+std::string name_of(const finding& one) {
+  return one.subject.empty() ? one.check : one.check + " " + printable(one.subject);
 }
 
 std::vector<std::string> remedy_lines(const finding& one) {
@@ -119,8 +124,10 @@ doctor_settings read_settings(const fs::path& root, const std::string& file) {
   settings.present = status.type() != fs::file_type::not_found;
   if (!settings.present)
     return settings;
-  std::ifstream in{path};
-  if (!fs::is_regular_file(status) || !in) {
+  std::ifstream in;
+  if (fs::is_regular_file(status)) // opening a pipe would block
+    in.open(path);
+  if (!in.is_open()) {
     settings.unreadable = true;
     settings.problem = file + " cannot be read";
     return settings;
@@ -139,16 +146,25 @@ doctor_settings read_settings(const fs::path& root, const std::string& file) {
   settings.use_boot_vga = config->use_boot_vga;
   settings.state_dir = config->state_dir;
   settings.tls_key = for_host(config->tls_key, config->name);
+  settings.emulation = config->servers_emulation;
+  settings.libvirt_uri = config->servers_libvirt;
+  settings.disk_pool = config->servers_disk_pool;
+  settings.disk_directory = config->servers_disk_directory;
+  settings.image_pool = config->servers_image_pool;
+  settings.hugepage_kib = static_cast<std::uint64_t>(config->servers_hugepage_kib);
   return settings;
 }
 
 } // namespace
 
 std::string doctor_text(const std::vector<finding>& findings) {
+  std::size_t width = 0;
+  for (const auto& one : findings)
+    width = std::max(width, name_of(one).size());
   std::string page;
   for (const auto& one : findings) {
-    const auto name = one.subject.empty() ? one.check : one.check + " " + one.subject;
-    page += fmt::format("{:<8} {:<19}  {}\n", label(one.verdict), name, printable(one.seen));
+    page += fmt::format("{:<8} {:<{}}  {}\n", label(one.verdict), name_of(one), width,
+                        printable(one.seen));
     for (const auto& line : remedy_lines(one))
       page += fmt::format("{:>11}{}\n", "", printable(line));
   }
@@ -223,7 +239,9 @@ int run_host_doctor(const std::vector<std::string>& arguments, std::ostream& out
            "see --help\n";
     return exit_usage;
   }
-  const auto facts = gather(root, read_settings(root, given["config"].as<std::string>()));
+  auto facts = gather(root, read_settings(root, given["config"].as<std::string>()));
+  if (root == "/") // libvirt knows this machine only
+    facts.hypervisor = ask_hypervisor(facts.settings);
   const auto findings = examine(facts);
   if (given.count("print-grub") > 0) {
     if (!facts.command_line) {

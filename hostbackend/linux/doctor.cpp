@@ -43,8 +43,9 @@ std::vector<finding> examine(const doctor_facts& facts) {
         check_settings, check_disable_gpu, check_state_dir, check_tls_key, check_libvirt,
         check_memlock, check_hugepages, check_qemu, check_uefi_firmware})
     findings.push_back(check(facts));
-  for (auto& one : check_gpus(facts))
-    findings.push_back(std::move(one));
+  for (const auto check_each : {check_storage_pools, check_gpus})
+    for (auto& one : check_each(facts))
+      findings.push_back(std::move(one));
   return findings;
 }
 

@@ -30,6 +30,8 @@ namespace berth::hostbackend::host_linux {
 [[nodiscard]] finding check_qemu(const doctor_facts& facts);
 [[nodiscard]] finding check_uefi_firmware(const doctor_facts& facts);
 
+/// One for each storage pool of the settings: disks, images.
+[[nodiscard]] std::vector<finding> check_storage_pools(const doctor_facts& facts);
 /// One finding about all GPUs, then one for each.
 [[nodiscard]] std::vector<finding> check_gpus(const doctor_facts& facts);
 

@@ -83,7 +83,7 @@ std::optional<std::string> after(const std::string& text, std::string_view head)
 std::optional<path_facts> look_at(const fs::path& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) == 0)
-    return path_facts{true, found.st_mode & 07777U, found.st_uid};
+    return path_facts{true, found.st_mode & 07777U, found.st_uid, found.st_gid};
   if (errno == ENOENT || errno == ENOTDIR)
     return path_facts{};
   return std::nullopt;
@@ -103,14 +103,6 @@ std::optional<cpu_facts> read_cpu(const fs::path& root) {
   for (std::string flag; flags >> flag;)
     cpu.virtualization = cpu.virtualization || flag == "vmx" || flag == "svm";
   return cpu;
-}
-
-/// The interrupt controllers behind a remapping IOMMU have names like IR-PCI-MSI and IR-IO-APIC.
-std::optional<bool> read_remapping(const fs::path& root) {
-  const auto text = text_of(root / "proc/interrupts", text_max);
-  if (!text)
-    return std::nullopt;
-  return text->find(" IR-") != std::string::npos;
 }
 
 /// Module names as the kernel knows them; files call some with dashes.
@@ -294,7 +286,7 @@ void read_functions(const fs::path& root, doctor_facts& facts) {
   if (!functions)
     return;
   auto database = root / "usr/share/misc/pci.ids";
-  if (std::error_code error; !fs::exists(database, error))
+  if (std::error_code error; !fs::is_regular_file(database, error))
     database.clear(); // this program's own
   const auto names = pci_names::load(database);
   for (const auto& one : *functions)
@@ -323,6 +315,30 @@ std::vector<std::string> split_command_line(std::string_view text) {
   if (!word.empty())
     words.push_back(word);
   return words;
+}
+
+std::optional<bool> interrupts_are_remapped(std::string_view proc_interrupts) {
+  std::optional<bool> remapped;
+  std::istringstream lines{std::string{proc_interrupts}};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words{line};
+    std::string word;
+    words >> word; // ` 24:`, then a count for each processor
+    if (!number(word.substr(0, word.find(':'))))
+      continue; // the head line, and interrupts of the processor itself
+    while (words >> word && number(word))
+      continue;
+    if (word.starts_with("IR-"))
+      return true;
+    if (word == "IO-APIC" || word.starts_with("PCI-MSI"))
+      remapped = false;
+  }
+  return remapped;
+}
+
+bool open_to_qemu(const path_facts& path, std::uint32_t rights) {
+  const auto grants = [&](std::uint32_t shift) { return (path.mode >> shift & rights) == rights; };
+  return grants(0) || (path.group != 0 && grants(3)) || (path.owner != 0 && grants(6));
 }
 
 void read_modprobe_file(std::string_view text, std::set<std::string>& kept_out) {
@@ -355,7 +371,8 @@ doctor_facts gather(const fs::path& root, doctor_settings settings) {
   facts.acpi_tables = name_set(root / "sys/firmware/acpi/tables");
   if (const auto groups = name_set(root / "sys/kernel/iommu_groups"))
     facts.iommu_groups = groups->size();
-  facts.interrupts_remapped = read_remapping(root);
+  if (const auto interrupts = text_of(root / "proc/interrupts", text_max))
+    facts.interrupts_remapped = interrupts_are_remapped(*interrupts);
   const auto unsafe =
       text_of(root / "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
   if (unsafe)

@@ -73,6 +73,12 @@ bool listed_in(const std::vector<std::string>& words, std::string_view key, std:
 
 finding check_cpu(const doctor_facts& facts) {
   finding result{.check = "cpu"};
+  if (facts.settings.emulation) {
+    result.verdict = check_verdict::warning;
+    result.seen = "servers.emulation: true: servers run without KVM, many times slower";
+    result.remedy = {"in " + facts.settings.file + ":  servers: {emulation: false}"};
+    return result;
+  }
   if (facts.kvm_node && facts.kvm_node->exists) {
     result.verdict = check_verdict::ok;
     result.seen = "/dev/kvm is there";
@@ -214,7 +220,8 @@ finding check_interrupt_remapping(const doctor_facts& facts) {
     result.verdict = check_verdict::not_applicable;
     result.seen = "no IOMMU at work";
   } else if (!facts.interrupts_remapped || !facts.iommu_groups) {
-    result.seen = "/proc/interrupts cannot be read";
+    result.seen = "/proc/interrupts does not tell whether interrupts are remapped";
+    result.remedy = {"dmesg | grep -e 'IRQ remapping' -e 'Interrupt remapping'"};
   } else if (*facts.interrupts_remapped && unsafe) {
     result.verdict = check_verdict::warning;
     result.seen = "interrupts are remapped, so allow_unsafe_interrupts is not needed; it takes "

@@ -1,5 +1,6 @@
 // vfio, the agent's own settings, and what runs the servers.
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <utility>
@@ -48,6 +49,43 @@ bool built_in(const doctor_facts& facts, const std::string& module) {
 
 std::string gibibytes(std::uint64_t kib) {
   return std::to_string(kib >> 20U) + " GiB";
+}
+
+bool has_reserved(const std::vector<hugepage_pool>& pools, std::uint64_t page_kib) {
+  return std::any_of(pools.begin(), pools.end(), [page_kib](const hugepage_pool& pool) {
+    return pool.page_kib == page_kib && pool.reserved > 0;
+  });
+}
+
+/// What the socket alone tells.
+void judge_socket(const libvirt_facts& libvirt, finding& result) {
+  const auto& socket = libvirt.socket;
+  switch (libvirt.answer) {
+  case socket_answer::answers:
+    result.verdict = check_verdict::ok;
+    result.seen = socket + " takes connections";
+    break;
+  case socket_answer::absent:
+    result.verdict = check_verdict::problem;
+    result.seen = "no socket of libvirt in /run/libvirt";
+    result.remedy = {"apt install libvirt-daemon-system   (RHEL: dnf install libvirt-daemon-kvm)",
+                     "systemctl enable --now libvirtd.socket   (RHEL 9: virtqemud.socket)"};
+    break;
+  case socket_answer::refused:
+    result.verdict = check_verdict::problem;
+    result.seen = socket + " is there and nothing listens";
+    result.remedy = {"systemctl restart libvirtd.socket libvirtd   (RHEL 9: virtqemud)",
+                     "journalctl -u libvirtd"};
+    break;
+  case socket_answer::forbidden:
+    result.seen = socket + " does not let this user in";
+    result.remedy = {"run the doctor as root"};
+    break;
+  case socket_answer::silent:
+    result.seen = socket + " gives no answer";
+    result.remedy = {"systemctl status libvirtd", "journalctl -u libvirtd"};
+    break;
+  }
 }
 
 } // namespace
@@ -100,6 +138,12 @@ finding check_vfio_node(const doctor_facts& facts) {
   finding result{.check = "vfio_device_node"};
   if (!facts.vfio_node) {
     result.seen = "/dev/vfio/vfio cannot be looked at";
+  } else if (facts.vfio_node->exists && !open_to_qemu(*facts.vfio_node, 06)) {
+    result.verdict = check_verdict::problem;
+    result.seen = "/dev/vfio/vfio has mode " + octal(facts.vfio_node->mode) +
+                  ": QEMU, which libvirt runs as a user of its own, cannot open it";
+    result.remedy = {"grep -r vfio /etc/udev/rules.d   and take out the rule that sets its mode",
+                     "chmod 0666 /dev/vfio/vfio"};
   } else if (facts.vfio_node->exists) {
     result.verdict = check_verdict::ok;
     result.seen = "/dev/vfio/vfio is there, mode " + octal(facts.vfio_node->mode);
@@ -182,9 +226,14 @@ finding check_state_dir(const doctor_facts& facts) {
 finding check_tls_key(const doctor_facts& facts) {
   finding result{.check = "tls_key", .needed = false};
   const auto& path = facts.settings.tls_key;
-  if (path.empty()) {
-    result.verdict = check_verdict::not_applicable;
-    result.seen = "no TLS in the settings";
+  if (!facts.settings.problem.empty()) {
+    result.seen = "the settings cannot be used, see there";
+  } else if (path.empty()) {
+    result.verdict = check_verdict::warning;
+    result.seen = "no TLS in the settings: no controller lets the agent in";
+    result.remedy = {"berthctl pki-init DIR --host HOST   on the controller's side, copy HOST.crt, "
+                     "HOST.key and ca.crt here",
+                     "in " + facts.settings.file + ":  tls: {certificate: ..., key: ..., ca: ...}"};
   } else if (!facts.tls_key) {
     result.seen = path + " cannot be looked at";
     result.remedy = {"run the doctor as root"};
@@ -206,32 +255,19 @@ finding check_tls_key(const doctor_facts& facts) {
 
 finding check_libvirt(const doctor_facts& facts) {
   finding result{.check = "libvirt"};
-  const auto& socket = facts.libvirt.socket;
-  switch (facts.libvirt.answer) {
-  case socket_answer::answers:
+  const auto& uri = facts.settings.libvirt_uri;
+  if (facts.hypervisor && facts.hypervisor->problem.empty()) {
     result.verdict = check_verdict::ok;
-    result.seen = socket + " takes connections";
-    break;
-  case socket_answer::absent:
-    result.verdict = check_verdict::problem;
-    result.seen = "no socket of libvirt in /run/libvirt";
-    result.remedy = {"apt install libvirt-daemon-system   (RHEL: dnf install libvirt-daemon-kvm)",
-                     "systemctl enable --now libvirtd.socket   (RHEL 9: virtqemud.socket)"};
-    break;
-  case socket_answer::refused:
-    result.verdict = check_verdict::problem;
-    result.seen = socket + " is there and nothing listens";
-    result.remedy = {"systemctl restart libvirtd.socket libvirtd   (RHEL 9: virtqemud)",
-                     "journalctl -u libvirtd"};
-    break;
-  case socket_answer::forbidden:
-    result.seen = socket + " does not let this user in";
-    result.remedy = {"run the doctor as root"};
-    break;
-  case socket_answer::silent:
-    result.seen = socket + " gives no answer";
-    result.remedy = {"systemctl status libvirtd", "journalctl -u libvirtd"};
-    break;
+    result.seen = uri + " answers, libvirt " + facts.hypervisor->version;
+  } else if (facts.hypervisor &&
+             (uri != "qemu:///system" || facts.libvirt.answer == socket_answer::answers)) {
+    const bool refused = facts.as_root && !facts.hypervisor->silent;
+    result.verdict = refused ? check_verdict::problem : check_verdict::unknown;
+    result.seen = uri + " cannot be used: " + facts.hypervisor->problem;
+    result.remedy = {facts.as_root ? "systemctl status libvirtd; journalctl -u libvirtd"
+                                   : "run the doctor as root"};
+  } else {
+    judge_socket(facts.libvirt, result);
   }
   return result;
 }
@@ -279,6 +315,19 @@ finding check_hugepages(const doctor_facts& facts) {
     result.verdict = check_verdict::ok;
     result.seen += (result.seen.empty() ? "" : ", ") + std::to_string(pool.reserved) + " of " +
                    std::to_string(pool.page_kib) + " KiB, " + std::to_string(pool.unused) + " free";
+  }
+  if (const auto wanted = facts.settings.hugepage_kib;
+      wanted != 0 && !has_reserved(*facts.hugepages, wanted)) {
+    const auto size = std::to_string(wanted);
+    result.verdict = check_verdict::problem;
+    result.seen = "servers.hugepage_kib: " + size +
+                  " and no huge page of that size is reserved: no server can start";
+    result.remedy = {"echo N > /sys/kernel/mm/hugepages/hugepages-" + size +
+                         "kB/nr_hugepages   (N: the memory of all servers in pages)",
+                     "and for the next boot, on the kernel's command line: hugepagesz=" + size +
+                         "K hugepages=N",
+                     "or in " + facts.settings.file + ":  servers: {hugepage_kib: 0}"};
+    return result;
   }
   const bool asked = facts.command_line && !last_value(*facts.command_line, "hugepages").empty() &&
                      last_value(*facts.command_line, "hugepages") != "0";

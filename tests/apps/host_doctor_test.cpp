@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,6 +79,7 @@ protected:
     for (const auto* path : {"dev/kvm", "dev/vfio/vfio", "usr/bin/qemu-system-x86_64",
                              "usr/share/OVMF/OVMF_CODE_4M.fd"})
       put(path, "");
+    fs::permissions(root_ / "dev/vfio/vfio", fs::perms{0666});
     listen_as_libvirt();
   }
   void listen_as_libvirt() {
@@ -88,7 +90,7 @@ protected:
     path.copy(address.sun_path, sizeof address.sun_path - 1);
     socket_ = socket(AF_UNIX, SOCK_STREAM, 0);
     if (bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        listen(socket_, 4) != 0)
+        listen(socket_, SOMAXCONN) != 0) // nobody accepts: every look stays in the queue
       throw std::runtime_error{"cannot listen on " + path};
   }
 
@@ -247,6 +249,113 @@ TEST_F(Doctor, HostileContent) {
   fs::create_directories(root_ / "etc/modprobe.d");
   fs::create_symlink("loop.conf", root_ / "etc/modprobe.d/loop.conf");
   EXPECT_EQ(verdict("nouveau"), "unknown");
+}
+
+/// Ways in which a file can be other than expected.
+struct damage {
+  const char* name;
+  std::function<void(const fs::path&)> make;
+};
+
+std::vector<damage> damages() {
+  const auto write = [](std::string text) {
+    return [text = std::move(text)](const fs::path& path) {
+      std::ofstream{path, std::ios::binary} << text;
+    };
+  };
+  return {
+      {"missing", [](const fs::path&) {}},
+      {"empty", write("")},
+      {"binary", write(std::string{"\0\x7f"
+                                   "ELF\xff\xfe\x1b]0;x\x07\n\xc0\x80",
+                                   18} +
+                       std::string(3'000, '\xff'))},
+      {"words", write("on off -1 999999999999999999999 = == \"\n\n: :\t\t\n")},
+      {"huge",
+       [](const fs::path& path) {
+         std::ofstream{path};
+         fs::resize_file(path, 40U << 20U);
+       }},
+      {"directory", [](const fs::path& path) { fs::create_directory(path); }},
+      {"dangling", [](const fs::path& path) { fs::create_symlink("nowhere", path); }},
+      {"loop", [](const fs::path& path) { fs::create_symlink(path.filename(), path); }},
+      {"pipe", [](const fs::path& path) { ASSERT_EQ(mkfifo(path.c_str(), 0600), 0); }},
+  };
+}
+
+/// Whatever stands in its place: an answer, valid JSON, no control characters.
+TEST_F(Doctor, AnyFileMayBeAnything) {
+  write_machine();
+  put("run/libvirtd.pid", "7\n");
+  put("proc/7/status", "CapEff:\t000001ffffffffff\n");
+  put("proc/7/limits", "Max locked memory         67108864   67108864   bytes\n");
+  put("sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "4\n");
+  put("sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "4\n");
+  put("sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "N\n");
+  put("lib/modules/6.1.0-28-amd64/modules.dep", "kernel/drivers/vfio/vfio.ko: \n");
+  put("lib/modules/6.1.0-28-amd64/modules.builtin", "kernel/fs/fuse/fuse.ko\n");
+  put("etc/modprobe.d/berth.conf", "blacklist nouveau\n");
+  put("usr/share/misc/pci.ids", "10de  NVIDIA Corporation\n");
+  ASSERT_EQ(doctor(), 0) << text_;
+  for (const auto& file :
+       std::vector<fs::path>{"proc/cpuinfo",
+                             "proc/cmdline",
+                             "proc/interrupts",
+                             "proc/meminfo",
+                             "proc/sys/kernel/osrelease",
+                             "proc/7/status",
+                             "proc/7/limits",
+                             "run/libvirtd.pid",
+                             "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+                             "sys/kernel/mm/hugepages",
+                             "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+                             "sys/module",
+                             "sys/firmware/acpi/tables",
+                             "sys/kernel/iommu_groups",
+                             "sys/bus/pci/devices",
+                             "lib/modules/6.1.0-28-amd64/modules.dep",
+                             "lib/modules/6.1.0-28-amd64/modules.builtin",
+                             "etc/modprobe.d/berth.conf",
+                             "etc/modprobe.d",
+                             "etc/modules-load.d/berth.conf",
+                             "etc/berth/host.yaml",
+                             "usr/share/misc/pci.ids",
+                             "dev/vfio/vfio",
+                             "dev/kvm",
+                             "run/libvirt/libvirt-sock"}) {
+    const auto aside = root_ / "aside";
+    fs::rename(root_ / file, aside);
+    for (const auto& damage : damages()) {
+      SCOPED_TRACE(file.string() + " is " + damage.name);
+      damage.make(root_ / file);
+      const int status = doctor();
+      EXPECT_THAT((std::vector{0, 1, 3}), ::testing::Contains(status));
+      for (const char c : text_)
+        ASSERT_TRUE(c == '\n' || (c >= 0x20 && c <= 0x7e));
+      EXPECT_EQ(doctor({"--json"}), status);
+      EXPECT_TRUE(nlohmann::json::accept(text_));
+      fs::remove_all(root_ / file);
+    }
+    fs::rename(aside, root_ / file);
+  }
+  EXPECT_EQ(doctor(), 0) << text_;
+}
+
+TEST_F(Doctor, FilesThatMayNotBeRead) {
+  write_machine();
+  fs::permissions(root_, fs::perms{0755});
+  for (const auto* file : {"proc/cmdline", "proc/interrupts", "etc/berth/host.yaml",
+                           "run/libvirt/libvirt-sock", "dev/vfio"})
+    fs::permissions(root_ / file, fs::perms::none);
+  const auto self = geteuid();
+  ASSERT_EQ(seteuid(self == 0 ? 65'534 : self), 0); // root may read everything, nobody may not
+  const int status = doctor();
+  for (const auto* check : {"iommu_mode", "interrupt_remapping", "settings", "disable_gpu",
+                            "libvirt", "vfio_device_node"})
+    EXPECT_EQ(verdict(check), "unknown") << check;
+  ASSERT_EQ(seteuid(self), 0);
+  EXPECT_EQ(status, 3);
+  fs::permissions(root_ / "dev/vfio", fs::perms::owner_all);
 }
 
 } // namespace

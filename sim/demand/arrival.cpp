@@ -20,6 +20,16 @@ std::uint32_t name_table::number_of(std::string_view name) {
   return number;
 }
 
+void fill_in(arrival& one, const server_defaults& defaults) {
+  if (one.vcpus == 0) {
+    one.vcpus = one.gpus == 0 ? defaults.vcpus_without_gpu : defaults.vcpus_per_gpu * one.gpus;
+  }
+  if (one.memory_mib == 0) {
+    one.memory_mib =
+        one.gpus == 0 ? defaults.memory_mib_without_gpu : defaults.memory_mib_per_gpu * one.gpus;
+  }
+}
+
 std::string to_text(const read_report& report) {
   std::string text = report.source + ": " + std::to_string(report.rows) + " rows, " +
                      std::to_string(report.skipped) + " left out\n";

@@ -42,6 +42,18 @@ struct arrival {
 };
 static_assert(sizeof(arrival) <= 48);
 
+/// What a server gets of which nobody says more.
+struct server_defaults {
+  std::uint32_t vcpus_per_gpu = 8;
+  std::uint32_t memory_mib_per_gpu = 32'768;
+  std::uint32_t vcpus_without_gpu = 4;
+  std::uint32_t memory_mib_without_gpu = 16'384;
+  std::string gpu_model{}; ///< empty: any
+};
+
+/// CPUs and memory that are 0 become the defaults for the server's GPUs.
+void fill_in(arrival& one, const server_defaults& defaults);
+
 /// Texts that arrivals refer to by number. Number 0 is the empty text; the others are numbered in
 /// the order in which they came.
 class name_table {

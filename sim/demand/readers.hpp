@@ -25,15 +25,6 @@ enum class trace_format : std::uint8_t {
 /// `berth`, `alibaba-pods`, `philly-jobs`, `packing-timeline`.
 [[nodiscard]] std::optional<trace_format> trace_format_from(std::string_view name);
 
-/// What a server gets of which a trace says nothing.
-struct server_defaults {
-  std::uint32_t vcpus_per_gpu = 8;
-  std::uint32_t memory_mib_per_gpu = 32'768;
-  std::uint32_t vcpus_without_gpu = 4;
-  std::uint32_t memory_mib_without_gpu = 16'384;
-  std::string gpu_model{}; ///< empty: any
-};
-
 /// What becomes of a job that wants more GPUs than `gpus_per_server_max`.
 enum class large_jobs : std::uint8_t {
   keep,      ///< it stays whole: a fleet without such a host refuses it, and says so

@@ -55,19 +55,8 @@ void demand_builder::add(arrival one, std::int64_t count, trace_row& row, std::s
     ++split_jobs_;
     split(one, count);
   } else {
-    apply_defaults(one);
+    fill_in(one, options_.defaults);
     append(one, count);
-  }
-}
-
-void demand_builder::apply_defaults(arrival& one) const {
-  const auto& defaults = options_.defaults;
-  if (one.vcpus == 0) {
-    one.vcpus = one.gpus == 0 ? defaults.vcpus_without_gpu : defaults.vcpus_per_gpu * one.gpus;
-  }
-  if (one.memory_mib == 0) {
-    one.memory_mib =
-        one.gpus == 0 ? defaults.memory_mib_without_gpu : defaults.memory_mib_per_gpu * one.gpus;
   }
 }
 
@@ -85,7 +74,7 @@ void demand_builder::split(const arrival& job, std::int64_t count) {
     one.vcpus = share(job.vcpus, gpus);
     one.memory_mib = share(job.memory_mib, gpus);
     one.parts = static_cast<std::uint16_t>((full + (rest > 0 ? 1 : 0)) * count);
-    apply_defaults(one);
+    fill_in(one, options_.defaults);
     return one;
   };
   append(part(most), full * count);

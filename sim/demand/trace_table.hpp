@@ -127,7 +127,6 @@ public:
   [[nodiscard]] demand take();
 
 private:
-  void apply_defaults(arrival& one) const;
   void split(const arrival& job, std::int64_t count);
   void append(const arrival& one, std::int64_t count);
 

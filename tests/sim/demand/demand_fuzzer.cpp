@@ -1,10 +1,11 @@
 // Any bytes as a trace. The first byte chooses the format and the options; what is accepted holds
-// what arrival.hpp promises, and survives being written and read again.
+// what arrival.hpp promises, survives being written and read again, and can be fitted.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 
 #include "sim/demand/berth_csv.hpp"
+#include "sim/demand/fit.hpp"
 #include "sim/demand/readers.hpp"
 
 namespace {
@@ -38,6 +39,18 @@ std::string rewritten(const sim::demand& from) {
   return text;
 }
 
+/// A generator can always be made of what was fitted.
+void check_fit(const sim::demand& read) {
+  const auto found = sim::fit(read);
+  if (!found)
+    return;
+  must(!sim::to_text(*found).empty());
+  auto generator = sim::demand_generator::make(found->plan, 1, std::chrono::hours{1});
+  must(generator.has_value() || !generator.error().message.empty());
+  for (int i = 0; generator && i < 100; ++i)
+    static_cast<void>(generator->next());
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -61,5 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again =
       sim::read_demand(sim::trace_format::berth, sim::bytes_of(once), "own", {.strict = true});
   must(again && rewritten(*again) == once);
+  if ((data[0] & 128U) != 0)
+    check_fit(*read);
   return 0;
 }

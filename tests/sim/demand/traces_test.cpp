@@ -2,41 +2,15 @@
 
 #include <array>
 #include <chrono>
-#include <filesystem>
 #include <map>
 
 #include <gtest/gtest.h>
 
 #include "tests/sim/demand/helpers.hpp"
+#include "tests/sim/demand/traces.hpp"
 
 namespace berth::sim {
 namespace {
-
-std::string path_of(const std::string& file) {
-  return std::string{BERTH_SOURCE_DIR} + "/../shared/data/" + file;
-}
-
-#define SKIP_WITHOUT(file)                                                                         \
-  if (!std::filesystem::exists(path_of(file)))                                                     \
-  GTEST_SKIP() << path_of(file) << " is not here"
-
-struct totals {
-  std::size_t servers = 0;
-  std::int64_t gpus = 0;
-  double gpu_seconds = 0; ///< of those that end
-};
-
-totals totals_of(const demand& from) {
-  totals sum;
-  for (const auto& one : from.arrivals) {
-    ++sum.servers;
-    sum.gpus += one.gpus;
-    if (one.lifetime != endless) {
-      sum.gpu_seconds += one.gpus * std::chrono::duration<double>{one.lifetime}.count();
-    }
-  }
-  return sum;
-}
 
 std::map<int, int> servers_by_gpus(const demand& from) {
   std::map<int, int> counts;
@@ -47,9 +21,9 @@ std::map<int, int> servers_by_gpus(const demand& from) {
 }
 
 TEST(Traces, AlibabaPods) {
-  constexpr auto file = "alibaba-2023/openb_pod_list_default.csv";
-  SKIP_WITHOUT(file);
-  const auto read = read_demand_file(trace_format::alibaba_pods, path_of(file), {.strict = true});
+  SKIP_WITHOUT(alibaba_default);
+  const auto read =
+      read_demand_file(trace_format::alibaba_pods, trace_path(alibaba_default), {.strict = true});
   ASSERT_TRUE(read.has_value()) << read.error().message;
   EXPECT_EQ(totals_of(*read).servers, 8'152U);
   EXPECT_EQ(totals_of(*read).gpus, 7'433);
@@ -72,7 +46,7 @@ TEST(Traces, AlibabaListsWithoutTimes) {
   }};
   for (const auto& [file, servers, gpus] : lists) {
     SKIP_WITHOUT(file);
-    const auto read = read_demand_file(trace_format::alibaba_pods, path_of(file),
+    const auto read = read_demand_file(trace_format::alibaba_pods, trace_path(file),
                                        {.strict = true, .untimed_gap = seconds(60)});
     ASSERT_TRUE(read.has_value()) << read.error().message;
     EXPECT_EQ(totals_of(*read).servers, servers) << file;
@@ -82,9 +56,9 @@ TEST(Traces, AlibabaListsWithoutTimes) {
 }
 
 TEST(Traces, PhillyJobs) {
-  constexpr auto file = "philly/philly.csv";
-  SKIP_WITHOUT(file);
-  const auto read = read_demand_file(trace_format::philly_jobs, path_of(file), {.strict = true});
+  SKIP_WITHOUT(philly);
+  const auto read =
+      read_demand_file(trace_format::philly_jobs, trace_path(philly), {.strict = true});
   ASSERT_TRUE(read.has_value()) << read.error().message;
   const auto sum = totals_of(*read);
   EXPECT_EQ(sum.servers, 82'247U);
@@ -96,7 +70,7 @@ TEST(Traces, PhillyJobs) {
   EXPECT_EQ(read->start->time_since_epoch(), seconds(1'504'521'041)) << "2017-09-04 10:30:41";
   EXPECT_EQ(read->arrivals.back().when, seconds(9'408'690));
 
-  const auto split = read_demand_file(trace_format::philly_jobs, path_of(file),
+  const auto split = read_demand_file(trace_format::philly_jobs, trace_path(philly),
                                       {.strict = true, .large = large_jobs::split});
   ASSERT_TRUE(split.has_value());
   EXPECT_EQ(totals_of(*split).gpus, sum.gpus);
@@ -106,10 +80,9 @@ TEST(Traces, PhillyJobs) {
 }
 
 TEST(Traces, AzurePackingTimeline) {
-  constexpr auto file = "azure-packing/timeline_batched0.csv";
-  SKIP_WITHOUT(file);
+  SKIP_WITHOUT(azure_packing);
   const auto read =
-      read_demand_file(trace_format::packing_timeline, path_of(file), {.strict = true});
+      read_demand_file(trace_format::packing_timeline, trace_path(azure_packing), {.strict = true});
   ASSERT_TRUE(read.has_value()) << read.error().message;
   const auto sum = totals_of(*read);
   EXPECT_EQ(sum.servers, 52'314U);

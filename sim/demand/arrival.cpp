@@ -11,6 +11,14 @@ name_table::name_table() {
 }
 
 std::uint32_t name_table::number_of(std::string_view name) {
+  if (last_ < names_.size() && names_[last_] == name) {
+    return last_; // rows often repeat what stood above them
+  }
+  last_ = find_or_add(name);
+  return last_;
+}
+
+std::uint32_t name_table::find_or_add(std::string_view name) {
   if (const auto found = numbers_.find(name); found != numbers_.end()) {
     return found->second;
   }

@@ -77,7 +77,10 @@ private:
     }
   };
 
+  std::uint32_t find_or_add(std::string_view name);
+
   std::vector<std::string> names_;
+  std::uint32_t last_ = 0; ///< that was asked for
   std::unordered_map<std::string, std::uint32_t, text_hash, std::equal_to<>> numbers_;
 };
 

@@ -105,7 +105,9 @@ model::result<bool> csv_reader::next_record(csv_record& record) {
     }
     if (ended == scan_end::cut_in_quotes) {
       return model::fail(model::errc::invalid_argument,
-                         name_ + " line " + std::to_string(line_) + ": a quoted field never ends");
+                         name_ + " line " + std::to_string(line_) +
+                             ": a quoted field never ends, or only after more than " +
+                             std::to_string(limits_.row_bytes_max) + " bytes");
     }
     if (at_ == end_) {
       return false;

@@ -19,39 +19,45 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// Takes digits off the front of `text`; nullopt if there are none or they exceed `most`.
-std::optional<std::int64_t> take_digits(std::string_view& text, std::int64_t most) {
+/// The number that the digits at the front of a text make, and how many they are. By value: this is
+/// where readers spend their time.
+struct leading_number {
   std::int64_t value = 0;
   std::size_t length = 0;
-  while (length < text.size() && is_digit(text[length])) {
-    value = value * 10 + (text[length] - '0');
-    if (value > most) {
-      return std::nullopt;
-    }
-    ++length;
+};
+
+leading_number leading_digits(std::string_view text) {
+  constexpr std::size_t longest = 18; // always fits; longer ones are too large for everything here
+  leading_number number;
+  const std::size_t end = std::min(text.size(), longest);
+  while (number.length < end && is_digit(text[number.length])) {
+    number.value = number.value * 10 + (text[number.length++] - '0');
   }
-  text.remove_prefix(length);
-  return length == 0 ? std::nullopt : std::optional{value};
+  return number;
 }
 
-/// Takes `.`, digits and nothing off the front of `text`: the nanoseconds of a second. 0 if there
-/// is no point.
+/// Takes digits off the front of `text`; nullopt if there are none or they exceed `most`.
+std::optional<std::int64_t> take_digits(std::string_view& text, std::int64_t most) {
+  const auto number = leading_digits(text);
+  text.remove_prefix(number.length);
+  return number.length == 0 || number.value > most ? std::nullopt : std::optional{number.value};
+}
+
+/// Takes a point and decimals off the front of `text`: the nanoseconds of a second. 0 if there is
+/// no point; nullopt if there is nothing behind it.
 std::optional<std::int64_t> take_decimals(std::string_view& text) {
   if (text.empty() || text.front() != '.') {
     return 0;
   }
-  std::int64_t value = 0;
-  std::size_t length = 1;
-  for (; length < text.size() && is_digit(text[length]); ++length) {
-    if (length <= decimals_max) {
-      value = value * 10 + (text[length] - '0');
-    }
-  }
-  for (std::size_t i = length; i <= decimals_max; ++i) {
-    value *= 10;
+  constexpr std::array<std::int64_t, decimals_max + 1> scales{
+      1'000'000'000, 100'000'000, 10'000'000, 1'000'000, 100'000, 10'000, 1'000, 100, 10, 1};
+  const auto number = leading_digits(text.substr(1, decimals_max));
+  std::size_t length = 1 + number.length;
+  while (length < text.size() && is_digit(text[length])) {
+    ++length;
   }
   text.remove_prefix(length);
-  return length == 1 ? std::nullopt : std::optional{value};
+  return length == 1 ? std::nullopt : std::optional{number.value * scales[number.length]};
 }
 
 /// `1.5e3` and its kind. std::from_chars rounds correctly, so every machine gets the same.

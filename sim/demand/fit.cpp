@@ -1,9 +1,11 @@
 #include "sim/demand/fit.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <map>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -23,6 +25,8 @@ model::duration into_week(model::timestamp moment) {
   return (moment.time_since_epoch() + std::chrono::days{3}) % std::chrono::weeks{1};
 }
 
+using arrivals_seen = std::span<const arrival>;
+
 /// The lifetimes of servers of one GPU count.
 struct lifetime_sample {
   std::vector<double> seconds;
@@ -36,10 +40,10 @@ struct lifetime_sample {
 };
 
 /// The law of each GPU count, as its position in the plan's lifetimes.
-std::map<std::uint16_t, std::size_t> fit_lifetimes(const demand& seen, const fit_options& options,
-                                                   demand_fit& found) {
+std::map<std::uint16_t, std::size_t> fit_lifetimes(arrivals_seen seen, bool standing,
+                                                   const fit_options& options, demand_fit& found) {
   std::map<std::uint16_t, lifetime_sample> samples;
-  for (const auto& one : seen.arrivals) {
+  for (const auto& one : seen) {
     auto& sample = samples[one.gpus];
     if (one.lifetime == endless) {
       ++sample.endless;
@@ -54,6 +58,7 @@ std::map<std::uint16_t, std::size_t> fit_lifetimes(const demand& seen, const fit
     }
     auto& report = found.lifetimes.emplace_back();
     report.gpus = std::move(gpus);
+    report.standing = standing;
     found.plan.lifetimes.push_back(
         fit_lifetime(std::move(sample.seconds), sample.endless, options, report));
   };
@@ -84,31 +89,33 @@ struct merged_shapes {
   std::uint64_t memory_mib = 0;
 };
 
-void fit_shapes(const demand& seen, const fit_options& options,
-                const std::map<std::uint16_t, std::size_t>& laws, demand_plan& plan) {
+std::vector<server_shape> fit_shapes(arrivals_seen seen, const name_table& models,
+                                     const std::map<std::uint16_t, std::size_t>& laws,
+                                     std::size_t shapes_max) {
   std::map<shape_kind, std::uint64_t> kinds;
-  for (const auto& one : seen.arrivals) {
+  for (const auto& one : seen) {
     ++kinds[{one.gpus, one.model, one.vcpus, one.memory_mib}];
   }
   std::vector<std::pair<shape_kind, std::uint64_t>> frequent{kinds.begin(), kinds.end()};
   std::stable_sort(frequent.begin(), frequent.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<server_shape> shapes;
   const auto add_shape = [&](const shape_group& group, std::uint64_t count, std::uint64_t vcpus,
                              std::uint64_t memory_mib) {
     server_shape shape;
     shape.weight = static_cast<double>(count);
     shape.gpus = std::get<0>(group);
-    shape.model = seen.names.models.name(std::get<1>(group));
+    shape.model = models.name(std::get<1>(group));
     shape.vcpus = static_cast<std::uint32_t>(vcpus);
     shape.memory_mib = static_cast<std::uint32_t>(memory_mib);
     shape.lifetime = laws.at(shape.gpus);
-    plan.shapes.push_back(std::move(shape));
+    shapes.push_back(std::move(shape));
   };
   std::map<shape_group, merged_shapes> rare;
   for (std::size_t i = 0; i < frequent.size(); ++i) {
     const auto& [kind, count] = frequent[i];
     const auto& [gpus, model, vcpus, memory_mib] = kind;
-    if (i < options.shapes_max) {
+    if (i < shapes_max) {
       add_shape({gpus, model}, count, vcpus, memory_mib);
       continue;
     }
@@ -122,6 +129,21 @@ void fit_shapes(const demand& seen, const fit_options& options,
     add_shape(group, merged.count, (merged.vcpus + half) / merged.count,
               (merged.memory_mib + half) / merged.count);
   }
+  return shapes;
+}
+
+/// Servers that were there before: see fit_options::standing_hours_min.
+std::uint64_t count_standing(const demand& seen, const fit_options& options,
+                             model::duration observed) {
+  const auto after = std::find_if(seen.arrivals.begin(), seen.arrivals.end(),
+                                  [](const arrival& one) { return one.when > model::duration{}; });
+  const auto at_once = after - seen.arrivals.begin();
+  const double per_hour =
+      static_cast<double>(seen.arrivals.end() - after) / (seconds_of(observed) / 3'600);
+  constexpr std::int64_t few = 20;
+  const bool are_many =
+      at_once > few && static_cast<double>(at_once) > options.standing_hours_min * per_hour;
+  return are_many ? static_cast<std::uint64_t>(at_once) : 0;
 }
 
 void fit_projects(const demand& seen, demand_plan& plan) {
@@ -144,7 +166,8 @@ std::string decimals(double value, int places) {
 }
 
 std::string text_of(const lifetime_fit& report, const lifetime_law& chosen) {
-  std::string text = "lifetimes of servers with";
+  std::string text =
+      report.standing ? "lifetimes of standing servers with" : "lifetimes of servers with";
   for (const auto gpus : report.gpus) {
     text += " " + std::to_string(gpus);
   }
@@ -168,8 +191,7 @@ model::result<demand_fit> fit(const demand& seen, const fit_options& options) {
                                                                    : seen.arrivals.back().when);
   if (found.arrivals < 2 || found.observed < std::chrono::seconds{1}) {
     return model::fail(model::errc::invalid_argument,
-                       "a fit needs at least two arrivals, and more than a second from first to "
-                       "last");
+                       "a fit needs at least two arrivals, and a second from first to last");
   }
   if (seen.arrivals.back().when > found.observed) {
     return model::fail(model::errc::invalid_argument,
@@ -177,18 +199,25 @@ model::result<demand_fit> fit(const demand& seen, const fit_options& options) {
   }
   auto& plan = found.plan;
   plan.lifetimes.clear();
-  plan.shapes.clear();
   plan.week_offset = seen.start ? into_week(*seen.start) : model::duration{};
-  fit_rates(seen, options, found);
-  fit_bursts(seen, found);
-  fit_shapes(seen, options, fit_lifetimes(seen, options, found), plan);
+  plan.standing = count_standing(seen, options, found.observed);
+  const auto standing = arrivals_seen{seen.arrivals}.first(plan.standing);
+  const auto coming = arrivals_seen{seen.arrivals}.subspan(plan.standing);
+  const auto& models = seen.names.models;
+  fit_rates(coming, options, found);
+  fit_bursts(coming, found);
+  const auto laws = fit_lifetimes(coming, false, options, found);
+  plan.shapes = fit_shapes(coming, models, laws, options.shapes_max);
+  const auto standing_laws = fit_lifetimes(standing, true, options, found);
+  plan.standing_shapes = fit_shapes(standing, models, standing_laws, options.shapes_max);
   fit_projects(seen, plan);
   return found;
 }
 
 std::string to_text(const demand_fit& found) {
   const auto& plan = found.plan;
-  std::string text = std::to_string(found.arrivals) + " arrivals in " +
+  std::string text = std::to_string(plan.standing) + " servers from the start on, " +
+                     std::to_string(found.arrivals - plan.standing) + " arrivals in " +
                      decimals(seconds_of(found.observed) / 86'400, 1) +
                      " days: " + decimals(plan.arrivals_per_hour, 2) + " per hour, " +
                      std::to_string(plan.shapes.size()) + " kinds of servers, " +

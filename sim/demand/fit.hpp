@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,10 +19,13 @@ struct fit_options {
   /// so long a time.
   std::uint64_t weights_arrivals_min = 1'000;
   model::duration hours_observed_min = std::chrono::days{3};
-  model::duration weekdays_observed_min = std::chrono::days{14};
+  model::duration weekdays_observed_min = std::chrono::days{13};
+  /// Servers that all arrive at 0 were there before, if they are so many times what else arrives
+  /// in an hour: they become the plan's standing ones.
+  double standing_hours_min = 5;
   /// A family is good enough if its distribution function is nowhere further than this from what
-  /// was seen (or than chance makes of it), and its mean no more than `mean_error_max` beside it.
-  /// If none is, the law is empirical.
+  /// was seen (a small sample, whose distance may be chance: than 0.1 at most), and its mean no
+  /// more than `mean_error_max` beside it. If none is, the law is empirical.
   double distance_max = 0.03;
   double mean_error_max = 0.1;
   /// Servers of one GPU count get a lifetime law of their own from so many on.
@@ -41,7 +45,8 @@ struct family_fit {
 
 /// The lifetimes of servers of some GPU counts.
 struct lifetime_fit {
-  std::vector<std::uint16_t> gpus; ///< whose law it is; empty: of nobody alone
+  std::vector<std::uint16_t> gpus; ///< whose law it is
+  bool standing = false;           ///< of those that were there before
   std::uint64_t servers = 0;
   std::uint64_t endless = 0;
   std::vector<family_fit> candidates; ///< exponential, lognormal, weibull; none if all are equal
@@ -62,7 +67,8 @@ struct demand_fit {
   std::vector<dispersion> dispersions; ///< by rising window
 };
 
-/// The generator's parameters that make arrivals like these. Growth is not looked for: it stays 0.
+/// The generator's parameters that make arrivals like these. Growth, dates of models and patience
+/// are not looked for.
 /// The same demand gives the same fit on every machine. Fails with invalid_argument if there are
 /// fewer than two arrivals, or all at one moment.
 [[nodiscard]] model::result<demand_fit> fit(const demand& seen, const fit_options& options = {});

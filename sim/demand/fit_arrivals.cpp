@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "sim/demand/portable_math.hpp"
 
@@ -25,11 +26,11 @@ struct week_counts {
   std::array<double, 168> hours{}; ///< seen of each
 };
 
-week_counts count_week(const demand& seen, const demand_fit& found) {
+week_counts count_week(std::span<const arrival> seen, const demand_fit& found) {
   constexpr std::int64_t seconds_per_week = 7 * 24 * 3'600;
   week_counts counts;
   const auto start = second_of(found.plan.week_offset);
-  for (const auto& one : seen.arrivals) {
+  for (const auto& one : seen) {
     const auto second = second_of(found.plan.week_offset + one.when) % seconds_per_week;
     counts.arrivals[static_cast<std::size_t>(second / 3'600)] += 1;
   }
@@ -89,11 +90,11 @@ struct minute_counts {
   std::vector<double> expected;
 };
 
-minute_counts count_minutes(const demand& seen, const demand_fit& found) {
+minute_counts count_minutes(std::span<const arrival> seen, const demand_fit& found) {
   constexpr std::int64_t most = 2 * 366 * 24 * 60; // two years say enough
   const auto size = static_cast<std::size_t>(std::min(minute_of(found.observed), most));
   minute_counts counts{std::vector<double>(size), std::vector<double>(size)};
-  for (const auto& one : seen.arrivals) {
+  for (const auto& one : seen) {
     const auto minute = static_cast<std::size_t>(minute_of(one.when));
     if (minute >= size) {
       break;
@@ -211,12 +212,12 @@ arrival_bursts two_states(const rate_process& process, double skewness) {
 
 } // namespace
 
-void fit_rates(const demand& seen, const fit_options& options, demand_fit& found) {
+void fit_rates(std::span<const arrival> seen, const fit_options& options, demand_fit& found) {
   auto& plan = found.plan;
   plan.hour_weights.fill(1);
   plan.weekday_weights.fill(1);
   const auto counts = count_week(seen, found);
-  const bool is_much = found.arrivals >= options.weights_arrivals_min;
+  const bool is_much = seen.size() >= options.weights_arrivals_min;
   const bool with_hours = is_much && found.observed >= options.hours_observed_min;
   const bool with_weekdays = is_much && found.observed >= options.weekdays_observed_min;
   constexpr int rounds = 20; // they settle after a few
@@ -233,11 +234,11 @@ void fit_rates(const demand& seen, const fit_options& options, demand_fit& found
   // The hours that were seen need not be a fair sample of the week.
   const auto rates = relative_rates(plan);
   plan.arrivals_per_hour =
-      static_cast<double>(found.arrivals) /
+      static_cast<double>(seen.size()) /
       std::inner_product(rates.begin(), rates.end(), counts.hours.begin(), 0.0);
 }
 
-void fit_bursts(const demand& seen, demand_fit& found) {
+void fit_bursts(std::span<const arrival> seen, demand_fit& found) {
   constexpr std::array<std::size_t, 6> windows_minutes{1, 5, 15, 60, 240, 720};
   constexpr double windows_min = 30;
   const auto counts = count_minutes(seen, found);

@@ -129,8 +129,8 @@ lifetime_law fit_lifetime(std::vector<double> sample, std::uint64_t endless_coun
                  [](double value) { return std::max(value, shortest_s); });
   const double mean = mean_of(sample);
   // Beyond 1.36 / sqrt(n) a distance is no chance (Kolmogorov and Smirnov's test at 5 %).
-  report.distance_max =
-      std::max(options.distance_max, 1.36 / std::sqrt(static_cast<double>(sample.size())));
+  const double chance = 1.36 / std::sqrt(static_cast<double>(sample.size()));
+  report.distance_max = std::max(options.distance_max, std::min(chance, 0.1));
 
   law.family = empirical_lifetime{condensed(sample, options.empirical_values_max)};
   double best = report.distance_max;

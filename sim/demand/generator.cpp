@@ -118,10 +118,16 @@ model::result<void> validate(const demand_plan& plan, model::duration horizon) {
       return checked;
     }
   }
-  for (const auto& shape : plan.shapes) {
-    if (auto checked = check_shape(shape, plan); !checked) {
-      return checked;
+  for (const auto* shapes : {&plan.shapes, &plan.standing_shapes}) {
+    for (const auto& shape : *shapes) {
+      if (auto checked = check_shape(shape, plan); !checked) {
+        return checked;
+      }
     }
+  }
+  if (plan.standing > 0 && std::none_of(plan.standing_shapes.begin(), plan.standing_shapes.end(),
+                                        [](const auto& shape) { return shape.weight > 0; })) {
+    return wrong("standing servers need shapes of their own");
   }
   for (const auto& project : plan.projects) {
     if (!(project.weight > 0 && project.weight <= 1e12)) {
@@ -172,21 +178,14 @@ model::result<demand_generator> demand_generator::make(demand_plan plan, std::ui
 demand_generator::demand_generator(demand_plan plan, std::uint64_t seed, model::duration horizon)
     : plan_(std::move(plan)), horizon_(horizon), gaps_(seed), phases_(gaps_.split()),
       shapes_(gaps_.split()), projects_(gaps_.split()), lifetimes_(gaps_.split()),
-      week_weights_(week_of(plan_)) {
-  for (const auto& shape : plan_.shapes) {
-    arrival one;
-    one.gpus = shape.gpus;
-    one.model =
-        shape.gpus == 0
-            ? 0
-            : names_.models.number_of(shape.model.empty() ? plan_.defaults.gpu_model : shape.model);
-    one.vcpus = shape.vcpus;
-    one.memory_mib = shape.memory_mib;
-    one.patience = plan_.patience;
-    fill_in(one, plan_.defaults);
-    prototypes_.push_back(one);
-  }
+      standing_(gaps_.split()), standing_left_(horizon.count() > 0 ? plan_.standing : 0),
+      standing_prototypes_(prototypes_of(plan_.standing_shapes)),
+      prototypes_(prototypes_of(plan_.shapes)), week_weights_(week_of(plan_)) {
   double upto = 0;
+  for (const auto& shape : plan_.standing_shapes) {
+    standing_upto_.push_back(upto += shape.weight);
+  }
+  upto = 0;
   for (const auto& project : plan_.projects) {
     project_numbers_.push_back(names_.projects.number_of(project.name));
     projects_upto_.push_back(upto += project.weight);
@@ -199,7 +198,27 @@ demand_generator::demand_generator(demand_plan plan, std::uint64_t seed, model::
                             bursts->mean_burst_s);
 }
 
+std::vector<arrival> demand_generator::prototypes_of(const std::vector<server_shape>& of) {
+  std::vector<arrival> made;
+  for (const auto& shape : of) {
+    const auto& wanted = shape.model.empty() ? plan_.defaults.gpu_model : shape.model;
+    arrival one;
+    one.gpus = shape.gpus;
+    one.model = shape.gpus == 0 ? 0 : names_.models.number_of(wanted);
+    one.vcpus = shape.vcpus;
+    one.memory_mib = shape.memory_mib;
+    one.patience = plan_.patience;
+    fill_in(one, plan_.defaults);
+    made.push_back(one);
+  }
+  return made;
+}
+
 std::optional<arrival> demand_generator::next() {
+  if (standing_left_ > 0) {
+    --standing_left_;
+    return draw_standing();
+  }
   if (!advance_to_next_arrival()) {
     return std::nullopt;
   }
@@ -208,14 +227,24 @@ std::optional<arrival> demand_generator::next() {
     offer_shapes(when);
   }
   const auto shape = offered_[position(offered_upto_, shapes_)];
-  arrival one = prototypes_[shape];
+  auto one = draw(prototypes_[shape], plan_.shapes[shape]);
   one.when = when;
+  return one;
+}
+
+arrival demand_generator::draw_standing() {
+  const auto shape = position(standing_upto_, standing_);
+  return draw(standing_prototypes_[shape], plan_.standing_shapes[shape]);
+}
+
+arrival demand_generator::draw(const arrival& prototype, const server_shape& shape) {
+  auto one = prototype;
   if (!project_numbers_.empty()) {
     one.project = project_numbers_[position(projects_upto_, projects_)];
   }
   // Dice of its own for each: laws take different numbers of draws.
   auto dice = lifetimes_.split();
-  one.lifetime = draw_lifetime(plan_.lifetimes[plan_.shapes[shape].lifetime], dice);
+  one.lifetime = draw_lifetime(plan_.lifetimes[shape.lifetime], dice);
   return one;
 }
 

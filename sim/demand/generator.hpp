@@ -54,6 +54,10 @@ struct demand_plan {
   double growth_per_month = 0; ///< 0.05: 5 % more every 30.4375 days, compound
   std::vector<server_shape> shapes{server_shape{}};
   std::vector<lifetime_law> lifetimes{lifetime_law{}};
+  /// Servers that are there from the start on: they all arrive at 0, and are drawn from shapes of
+  /// their own (`from` and `until` do not count).
+  std::uint64_t standing = 0;
+  std::vector<server_shape> standing_shapes{};
   std::vector<project_share> projects{}; ///< none: without a project
   model::duration patience = unstated;   ///< of all
   server_defaults defaults{};
@@ -80,6 +84,10 @@ public:
 private:
   demand_generator(demand_plan plan, std::uint64_t seed, model::duration horizon);
 
+  /// What `of` kinds of servers look like before they are drawn.
+  [[nodiscard]] std::vector<arrival> prototypes_of(const std::vector<server_shape>& of);
+  [[nodiscard]] arrival draw(const arrival& prototype, const server_shape& shape);
+  [[nodiscard]] arrival draw_standing();
   /// False at the horizon.
   [[nodiscard]] bool advance_to_next_arrival();
   void enter_hour();
@@ -97,11 +105,15 @@ private:
   model::random shapes_;
   model::random projects_;
   model::random lifetimes_;
+  model::random standing_;
 
-  std::vector<arrival> prototypes_;  ///< by shape
-  std::vector<std::size_t> offered_; ///< shapes that may arrive now
-  std::vector<double> offered_upto_; ///< sums of their weights
-  model::duration offer_changes_{};  ///< when the two must be made anew
+  std::uint64_t standing_left_;
+  std::vector<arrival> standing_prototypes_; ///< by standing shape
+  std::vector<double> standing_upto_;        ///< sums of their weights
+  std::vector<arrival> prototypes_;          ///< by shape
+  std::vector<std::size_t> offered_;         ///< shapes that may arrive now
+  std::vector<double> offered_upto_;         ///< sums of their weights
+  model::duration offer_changes_{};          ///< when the two must be made anew
   std::vector<std::uint32_t> project_numbers_;
   std::vector<double> projects_upto_;
 

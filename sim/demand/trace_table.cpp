@@ -88,7 +88,9 @@ void demand_builder::append(const arrival& one, std::int64_t count) {
   if (!arrivals.empty() && one.when < arrivals.back().when) {
     made_.report.out_of_order += static_cast<std::uint64_t>(count);
   }
-  arrivals.insert(arrivals.end(), static_cast<std::size_t>(count), one);
+  for (std::int64_t i = 0; i < count; ++i) {
+    arrivals.push_back(one);
+  }
 }
 
 std::uint32_t demand_builder::model(std::string_view name) {

@@ -139,6 +139,27 @@ TEST(Fit, RecoversShapesAndProjects) {
   EXPECT_NEAR(found.plan.projects[0].weight / static_cast<double>(found.arrivals), 0.75, 0.01);
 }
 
+TEST(Fit, TellsStandingServersFromThoseThatCome) {
+  demand_plan plan;
+  plan.arrivals_per_hour = 100;
+  plan.standing = 2'000;
+  plan.lifetimes = {{exponential_lifetime{600}}, {exponential_lifetime{60'000}}};
+  plan.standing_shapes = {{.gpus = 8, .lifetime = 1}};
+  const auto found = fitted(plan, 1, std::chrono::hours{100});
+  EXPECT_EQ(found.plan.standing, 2'000U);
+  EXPECT_NEAR(found.plan.arrivals_per_hour, 100, 3);
+  EXPECT_FALSE(found.plan.bursts.has_value());
+  ASSERT_THAT(found.plan.standing_shapes, SizeIs(1));
+  ASSERT_THAT(found.plan.shapes, SizeIs(1));
+  EXPECT_EQ(found.plan.standing_shapes[0].gpus, 8);
+  EXPECT_EQ(found.plan.shapes[0].gpus, 1);
+  const auto mean = [&found](const server_shape& shape) {
+    return mean_seconds(found.plan.lifetimes[shape.lifetime]);
+  };
+  EXPECT_NEAR(mean(found.plan.standing_shapes[0]) / 60'000, 1, 0.06);
+  EXPECT_NEAR(mean(found.plan.shapes[0]) / 600, 1, 0.05);
+}
+
 TEST(Fit, MergesRareShapesByTheirMeans) {
   demand seen;
   for (std::uint32_t i = 0; i < 100; ++i) {
@@ -167,7 +188,7 @@ void expect_same_totals(const demand& seen, double tolerance) {
   ASSERT_TRUE(found.has_value()) << found.error().message;
   SCOPED_TRACE(to_text(*found));
   totals sum;
-  constexpr int runs = 5;
+  constexpr int runs = 10; // bursts make single runs differ
   for (std::uint64_t seed = 1; seed <= runs; ++seed) {
     const auto one = totals_of(generated(found->plan, seed, found->observed));
     sum.servers += one.servers;
@@ -192,13 +213,13 @@ TEST(FitTraces, AlibabaPods) {
 
 TEST(FitTraces, PhillyJobs) {
   SKIP_WITHOUT(philly);
-  expect_same_totals(*read_demand_file(trace_format::philly_jobs, trace_path(philly)), 0.1);
+  expect_same_totals(*read_demand_file(trace_format::philly_jobs, trace_path(philly)), 0.08);
 }
 
 TEST(FitTraces, AzurePackingTimeline) {
   SKIP_WITHOUT(azure_packing);
   expect_same_totals(*read_demand_file(trace_format::packing_timeline, trace_path(azure_packing)),
-                     0.1);
+                     0.04);
 }
 
 } // namespace

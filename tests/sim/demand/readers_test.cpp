@@ -1,6 +1,7 @@
 #include "sim/demand/readers.hpp"
 
 #include <chrono>
+#include <fstream>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -37,6 +38,20 @@ TEST(BerthReader, ReadsEveryColumn) {
   EXPECT_EQ(read->arrivals[2], (arrival{seconds(2), endless, unstated, 8, 32'768, 2, 0, 1, 2}));
   EXPECT_EQ(read->arrivals[3], read->arrivals[2]);
   EXPECT_EQ(read->report, (read_report{"table", 3, 0, {}, 0, {}}));
+}
+
+TEST(BerthReader, ReadsTheExampleOfItsDocument) {
+  std::ifstream document{std::string{BERTH_SOURCE_DIR} + "/docs/sim-formats.md"};
+  std::string example;
+  for (std::string line; std::getline(document, line);) {
+    if (line.starts_with("    ")) {
+      example += line.substr(4) + "\n";
+    }
+  }
+  const auto read = read_text(trace_format::berth, example, {.strict = true});
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->arrivals.size(), 6U);
+  EXPECT_THAT(read->report.remarks, IsEmpty());
 }
 
 TEST(BerthReader, FindsColumnsByNameAndFillsInDefaults) {

@@ -85,11 +85,12 @@ private:
   }
 
   outcome carry_out(const discover&) {
+    const auto rescans = devices_->rescans_ended();
     auto scan = scan_within(settings_.scan, settings_.scan_limit);
     if (!scan)
       return tl::unexpected<model::failure>{std::move(scan.error())};
     tell(std::move(scan->remarks), told_remarks_);
-    auto known = devices_->update(scan->info.devices);
+    auto known = devices_->update(scan->info.devices, devices_->rescanned(rescans));
     if (!known)
       return tl::unexpected<model::failure>{std::move(known.error())};
     watch_from({std::move(scan->info.devices), std::move(scan->off_bus)});
@@ -147,7 +148,9 @@ private:
       return device_snapshot{std::move(scan->info.devices), std::move(scan->off_bus)};
     };
     parts.source = std::move(changes_);
-    parts.away = [this] { return devices_->rescanned(); };
+    parts.away = [this] {
+      return [this, since = devices_->rescans_ended()] { return devices_->rescanned(since); };
+    };
     parts.on_event = [this](backend_event what) { emit(std::move(what)); };
     parts.on_problem = [this](const model::failure& why) {
       remark_("watching the devices: " + why.message);

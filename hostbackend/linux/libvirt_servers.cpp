@@ -159,25 +159,25 @@ result<std::string> xml_of(virDomain& domain) {
   return std::string{xml.get()};
 }
 
-/// Domains that vanish while they are looked at are left out.
+/// One of ours, or of somebody else's that runs, with what it really holds.
 result<void> look_at(virDomain& domain, domain_listing& survey) {
-  const auto vanished = [](const model::failure& why) {
-    return why.details.contains("libvirt_code") &&
-           why.details.at("libvirt_code") == std::to_string(VIR_ERR_NO_DOMAIN);
-  };
+  const std::string name = virDomainGetName(&domain);
   const auto note = note_of(domain);
   if (!note)
-    return vanished(note.error()) ? result<void>{} : tl::unexpected{note.error()};
-  if (!*note) {
-    survey.foreign.emplace_back(virDomainGetName(&domain));
-    return {};
-  }
-  const auto active = is_active(domain, name_of((*note)->server));
+    return tl::unexpected{note.error()};
+  const auto active = is_active(domain, *note ? name_of((*note)->server) : "domain " + name);
   if (!active)
-    return vanished(active.error()) ? result<void>{} : tl::unexpected{active.error()};
+    return tl::unexpected{active.error()};
   const auto xml = xml_of(domain);
   if (!xml)
-    return vanished(xml.error()) ? result<void>{} : tl::unexpected{xml.error()};
+    return tl::unexpected{xml.error()};
+  if (!*note) {
+    survey.foreign.push_back(name);
+    if (*active)
+      for (const auto& function : passed_functions(*xml))
+        survey.held.emplace(function, name);
+    return {};
+  }
   listed_server server{.server = (*note)->server, .running = *active, .devices = {}};
   for (const auto& device : (*note)->devices)
     if (holds_device(*xml, device.attachment.device))
@@ -186,6 +186,12 @@ result<void> look_at(virDomain& domain, domain_listing& survey) {
   return {};
 }
 
+bool vanished(const model::failure& why) {
+  return why.details.contains("libvirt_code") &&
+         why.details.at("libvirt_code") == std::to_string(VIR_ERR_NO_DOMAIN);
+}
+
+/// Domains that vanish while they are looked at are left out.
 result<domain_listing> survey_domains(virConnect& connection) {
   virDomainPtr* listed = nullptr;
   const int count = virConnectListAllDomains(&connection, &listed, 0);
@@ -197,7 +203,7 @@ result<domain_listing> survey_domains(virConnect& connection) {
     domains.emplace_back(listed[i]);
   domain_listing survey;
   for (const auto& domain : domains)
-    if (auto looked = look_at(*domain, survey); !looked)
+    if (auto looked = look_at(*domain, survey); !looked && !vanished(looked.error()))
       return tl::unexpected{std::move(looked).error()};
   std::sort(survey.ours.begin(), survey.ours.end(),
             [](const auto& a, const auto& b) { return a.server < b.server; });
@@ -300,6 +306,10 @@ private:
             .lifecycle = guarded([](state& self, const std::string& uuid, int event, int detail) {
               self.lifecycle(uuid, event, detail);
             }),
+            .device_added =
+                guarded([](state& self, const std::string& uuid, const std::string& /*alias*/) {
+                  self.domain_changed(uuid);
+                }),
             .device_removed =
                 guarded([](state& self, const std::string& uuid, const std::string& alias) {
                   self.device_removed(uuid, alias);
@@ -346,6 +356,13 @@ private:
       stopped(*server, detail);
     else if (event == VIR_DOMAIN_EVENT_SUSPENDED && is_ours(*server))
       tell(server_paused{*server, reason_of_pause(detail)});
+    if (event == VIR_DOMAIN_EVENT_STARTED || event == VIR_DOMAIN_EVENT_STOPPED)
+      domain_changed(uuid);
+  }
+  void domain_changed(const std::string& uuid) {
+    const auto server = model::server_id::parse(uuid);
+    if (server && !is_ours(*server))
+      tell(foreign_changed{});
   }
   void stopped(const model::server_id& server, int detail) {
     bool unasked = false;
@@ -358,6 +375,7 @@ private:
     const auto device = device_of_alias(alias);
     if (server && device && is_ours(*server))
       tell(device_left{*server, *device});
+    domain_changed(uuid);
   }
   [[nodiscard]] bool is_ours(const model::server_id& server) {
     const std::scoped_lock hold{tracker_guard_};

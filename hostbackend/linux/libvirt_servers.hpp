@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hostbackend/linux/domain_xml.hpp"
+#include "hostbackend/linux/foreign_domains.hpp"
 #include "model/device.hpp"
 #include "model/failure.hpp"
 #include "model/host_operations.hpp"
@@ -46,13 +47,19 @@ struct libvirt_reachable {
   std::string reason; ///< why not
   friend bool operator==(const libvirt_reachable&, const libvirt_reachable&) = default;
 };
+/// A domain that is not ours began or ended, or got or lost a device: what list() says of foreign
+/// domains may have changed.
+struct foreign_changed {
+  friend bool operator==(const foreign_changed&, const foreign_changed&) = default;
+};
 using server_event = std::variant<model::host_operations::server_exited, server_paused, device_left,
-                                  libvirt_reachable>;
+                                  libvirt_reachable, foreign_changed>;
 
 struct domain_listing {
   /// Ascending by id, with the devices that they really hold; a paused server runs.
   model::host_operations::server_listing ours;
   std::vector<std::string> foreign; ///< names of domains that are not ours, ascending
+  foreign_holds held;               ///< what those of them that run hold
 
   friend bool operator==(const domain_listing&, const domain_listing&) = default;
 };

@@ -266,7 +266,13 @@ TEST_F(LibvirtServers, OtherDomainsAreReportedAndLeftAlone) {
   EXPECT_EQ(code_of(servers_->start(theirs.id)), "wrong_state");
   EXPECT_EQ(code_of(servers_->stop(theirs.id, true)), "wrong_state");
   EXPECT_EQ(code_of(servers_->undefine(theirs.id)), "wrong_state");
-  EXPECT_NE(domain_of(theirs), nullptr);
+  ASSERT_NE(domain_of(theirs), nullptr);
+
+  EXPECT_THAT(events<foreign_changed>(), IsEmpty()) << "ours is nobody else's";
+  ASSERT_EQ(virDomainCreate(domain_of(theirs).get()), 0);
+  EXPECT_TRUE(eventually([this] { return events<foreign_changed>().size() == 1; }));
+  ASSERT_EQ(virDomainDestroy(domain_of(theirs).get()), 0);
+  EXPECT_TRUE(eventually([this] { return events<foreign_changed>().size() == 2; }));
 }
 
 /// More than the schema: libvirt checks every address, bus number and feature when it defines.

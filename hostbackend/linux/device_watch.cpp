@@ -54,7 +54,7 @@ model::result<void> device_watch::look() {
   if (looking_->exchange(true))
     return fail(errc::outcome_unknown, "the look at the PCI devices before has not ended yet");
   using scanned = model::result<device_snapshot>;
-  auto away = what_.away();
+  const auto away_since = what_.away();
   auto found = call_within<scanned>(limits_.look, [work = what_.look, looking = looking_] {
     auto outcome = work();
     looking->store(false);
@@ -65,8 +65,7 @@ model::result<void> device_watch::look() {
                 "a look at the PCI devices does not end: a device may be in reset");
   if (!*found)
     return tl::unexpected<model::failure>{found->error()};
-  away.merge(what_.away());
-  auto now = as_before(away, known_, *std::move(*found));
+  auto now = as_before(away_since(), known_, *std::move(*found));
   for (auto& event : compare_devices(known_, now))
     what_.on_event(std::move(event));
   known_ = std::move(now);

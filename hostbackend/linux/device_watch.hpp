@@ -51,9 +51,10 @@ public:
     /// Scans; may block. Runs in a thread of its own that may outlive the watch: it owns what it
     /// uses. Never called while it is under way.
     std::function<model::result<device_snapshot>()> look;
-    /// Functions that are off the bus on purpose now; asked before and after each look. A device
-    /// that is gone when it no longer counts as away is told then.
-    std::function<std::set<model::pci_address>()> away;
+    /// Asked before each look; what it gives is asked after it: the functions that were off the bus
+    /// on purpose at any time in between. A device that is gone when it no longer counts as away is
+    /// told then.
+    std::function<std::function<std::set<model::pci_address>()>()> away;
     std::unique_ptr<change_source> source;
     /// Both are called from the watch's thread and must not destroy the watch.
     std::function<void(backend_event)> on_event;

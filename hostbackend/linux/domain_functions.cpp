@@ -33,8 +33,9 @@ std::optional<std::uint32_t> number(const xmlNode& node, const char* name, std::
   return value && *value <= most ? value : std::nullopt;
 }
 
-std::optional<pci_address> source_of(const xmlNode& hostdev) {
-  const auto* const address = child_of(child_of(&hostdev, "source"), "address");
+/// The PCI address that is a device's source; nullopt = its source is something else.
+std::optional<pci_address> source_of(const xmlNode& device) {
+  const auto* const address = child_of(child_of(&device, "source"), "address");
   if (address == nullptr)
     return std::nullopt;
   const auto domain = number(*address, "domain", UINT32_MAX);
@@ -58,13 +59,14 @@ model::result<std::set<pci_address>> passed_functions(std::string_view domain_xm
   const auto* const devices = child_of(root, "devices");
   for (const auto* one = devices == nullptr ? nullptr : devices->children; one != nullptr;
        one = one->next) {
-    if (!is_element(*one, "hostdev") || attribute(*one, "type") != "pci")
+    if (one->type != XML_ELEMENT_NODE)
       continue;
-    const auto address = source_of(*one);
-    if (!address)
+    const bool is_pci = is_element(*one, "hostdev") && attribute(*one, "type") == "pci";
+    if (const auto address = source_of(*one))
+      functions.insert(*address);
+    else if (is_pci)
       return fail(errc::invalid_argument,
                   "the domain's description has a PCI device without a readable address");
-    functions.insert(*address);
   }
   return functions;
 }

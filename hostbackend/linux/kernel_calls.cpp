@@ -68,15 +68,29 @@ std::string explain(const std::error_code& answer) {
   }
 }
 
+namespace {
+
+/// ` (it is held: process 42 (bash) has /dev/nvidia0 open)`, or nothing.
+std::string in_brackets(const std::function<std::string()>& waits_for) {
+  const auto text = waits_for ? waits_for() : std::string{};
+  return text.empty() ? text : " (" + text + ")";
+}
+
+} // namespace
+
 model::result<void> deadline_calls::ledger::enter(const std::string& subject,
-                                                  const std::string& what) {
-  const std::scoped_lock hold{guard};
-  const auto [entry, fresh] = under_way.emplace(subject, what);
-  if (!fresh)
-    return fail(errc::outcome_unknown,
-                subject + ": the kernel has not come back from an earlier `" + entry->second +
-                    "`, so `" + what + "` was not tried: wait, or reboot the host");
-  return {};
+                                                  const std::string& what,
+                                                  const std::function<std::string()>& waits_for) {
+  std::unique_lock hold{guard};
+  const auto [entry, fresh] = under_way.emplace(subject, piece{what, waits_for});
+  if (fresh)
+    return {};
+  const auto earlier = entry->second;
+  hold.unlock();
+  return fail(errc::outcome_unknown,
+              subject + ": the kernel has not come back from an earlier `" + earlier.what + "`" +
+                  in_brackets(earlier.waits_for) + ", so `" + what +
+                  "` was not tried: wait, end what it waits for, or reboot the host");
 }
 
 void deadline_calls::ledger::leave(const std::string& subject) {
@@ -84,12 +98,13 @@ void deadline_calls::ledger::leave(const std::string& subject) {
   under_way.erase(subject);
 }
 
-tl::unexpected<model::failure> deadline_calls::overdue(const std::string& subject,
-                                                       const std::string& what,
-                                                       model::duration limit) {
+tl::unexpected<model::failure>
+deadline_calls::overdue(const std::string& subject, const std::string& what, model::duration limit,
+                        const std::function<std::string()>& waits_for) {
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
   return fail(errc::outcome_unknown, subject + ": the kernel did not come back from `" + what +
-                                         "` within " + std::to_string(milliseconds) + " ms");
+                                         "` within " + std::to_string(milliseconds) + " ms" +
+                                         in_brackets(waits_for));
 }
 
 } // namespace berth::hostbackend::host_linux

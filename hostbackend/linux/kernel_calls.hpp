@@ -50,11 +50,13 @@ class deadline_calls {
 public:
   /// `what` names the work in messages. errc::outcome_unknown = it did not come back within
   /// `limit`, or an earlier one for this subject has not; it goes on, so `work` owns all it uses.
+  /// `waits_for` says what the work waits for at present; it is asked whenever one of these two
+  /// is told, by any thread, and does not block.
   template <class T>
   [[nodiscard]] model::result<T> run(const std::string& subject, const std::string& what,
-                                     model::duration limit,
-                                     std::function<model::result<T>()> work) {
-    if (auto free = ledger_->enter(subject, what); !free)
+                                     model::duration limit, std::function<model::result<T>()> work,
+                                     std::function<std::string()> waits_for = {}) {
+    if (auto free = ledger_->enter(subject, what, waits_for); !free)
       return tl::unexpected<model::failure>{free.error()};
     auto done =
         call_within<model::result<T>>(limit, [ledger = ledger_, subject, work = std::move(work)] {
@@ -63,20 +65,26 @@ public:
           return outcome;
         });
     if (!done)
-      return overdue(subject, what, limit);
+      return overdue(subject, what, limit, waits_for);
     return std::move(*done);
   }
 
 private:
   struct ledger {
-    model::result<void> enter(const std::string& subject, const std::string& what);
+    struct piece {
+      std::string what;
+      std::function<std::string()> waits_for;
+    };
+    model::result<void> enter(const std::string& subject, const std::string& what,
+                              const std::function<std::string()>& waits_for);
     void leave(const std::string& subject);
 
     std::mutex guard;
-    std::map<std::string, std::string> under_way; ///< subject -> what
+    std::map<std::string, piece> under_way; ///< by subject
   };
   [[nodiscard]] static tl::unexpected<model::failure>
-  overdue(const std::string& subject, const std::string& what, model::duration limit);
+  overdue(const std::string& subject, const std::string& what, model::duration limit,
+          const std::function<std::string()>& waits_for);
 
   std::shared_ptr<ledger> ledger_ = std::make_shared<ledger>();
 };

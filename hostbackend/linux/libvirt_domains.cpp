@@ -20,7 +20,6 @@ using model::errc;
 using model::fail;
 using model::result;
 using model::host_operations::listed_server;
-using model::host_operations::server_listing;
 
 namespace {
 
@@ -162,20 +161,25 @@ bool vanished(const model::failure& why) {
   return code != why.details.end() && code->second == std::to_string(VIR_ERR_NO_DOMAIN);
 }
 
-result<void> look_at(virDomain& domain, server_listing& survey) {
+/// One of ours, or of somebody else's, with what it really holds.
+result<void> look_at(virDomain& domain, domain_survey& survey) {
+  const std::string name = virDomainGetName(&domain);
   const auto note = note_of(domain);
   if (!note)
-    return vanished(note.error()) ? result<void>{} : tl::unexpected{note.error()};
-  if (!*note) {
-    survey.unknown_domains.emplace_back(virDomainGetName(&domain));
-    return {};
-  }
-  const auto active = is_active(domain, name_of((*note)->server));
+    return tl::unexpected{note.error()};
+  const auto active = is_active(domain, "domain " + name);
   if (!active)
-    return vanished(active.error()) ? result<void>{} : tl::unexpected{active.error()};
+    return tl::unexpected{active.error()};
   const auto xml = xml_of(domain);
   if (!xml)
-    return vanished(xml.error()) ? result<void>{} : tl::unexpected{xml.error()};
+    return tl::unexpected{xml.error()};
+  if (!*note) {
+    survey.listing.unknown_domains.push_back(name);
+    if (const auto functions = passed_functions(*xml); *active && functions)
+      for (const auto& function : *functions)
+        survey.held.emplace(function, name);
+    return {};
+  }
   listed_server server{.server = (*note)->server,
                        .running = *active,
                        .devices = {},
@@ -183,7 +187,7 @@ result<void> look_at(virDomain& domain, server_listing& survey) {
   for (const auto& device : (*note)->devices)
     if (holds_device(*xml, device.attachment.device))
       server.devices.push_back(device.attachment.device);
-  survey.servers.push_back(std::move(server));
+  survey.listing.servers.push_back(std::move(server));
   return {};
 }
 
@@ -344,16 +348,16 @@ result<void> plug_out(virConnect& connection, const model::server_id& server,
   return {};
 }
 
-result<server_listing> survey_domains(virConnect& connection) {
+result<domain_survey> survey_domains(virConnect& connection) {
   const auto domains = all_domains(connection);
   if (!domains)
     return tl::unexpected{domains.error()};
-  server_listing survey;
+  domain_survey survey;
   for (const auto& domain : *domains)
-    if (auto looked = look_at(*domain, survey); !looked)
+    if (auto looked = look_at(*domain, survey); !looked && !vanished(looked.error()))
       return tl::unexpected{std::move(looked).error()};
-  std::ranges::sort(survey.servers, {}, &listed_server::server);
-  std::ranges::sort(survey.unknown_domains);
+  std::ranges::sort(survey.listing.servers, {}, &listed_server::server);
+  std::ranges::sort(survey.listing.unknown_domains);
   return survey;
 }
 

@@ -8,6 +8,7 @@
 
 #include "hostbackend/linux/device_release.hpp"
 #include "hostbackend/linux/domain_xml.hpp"
+#include "hostbackend/linux/libvirt_servers.hpp"
 #include "hostbackend/linux/storage_volumes.hpp"
 #include "model/device.hpp"
 #include "model/failure.hpp"
@@ -46,8 +47,7 @@ definition_of(const domain_settings& settings, const model::desired_server& serv
                                           const model::device_info& device);
 [[nodiscard]] model::result<void> plug_out(virConnect& connection, const model::server_id& server,
                                            const model::device_id& device);
-[[nodiscard]] model::result<model::host_operations::server_listing>
-survey_domains(virConnect& connection);
+[[nodiscard]] model::result<domain_survey> survey_domains(virConnect& connection);
 /// Which server's domain is defined, or runs, with which of the host's functions.
 [[nodiscard]] model::result<function_users> survey_functions(virConnect& connection);
 

@@ -166,6 +166,10 @@ private:
       self->observer_.lifecycle(uuid_of(domain), event, detail);
     return 0;
   }
+  static void on_device_added(virConnect*, virDomain* domain, const char* alias, void* opaque) {
+    if (const auto self = owner(opaque))
+      self->observer_.device_added(uuid_of(domain), alias);
+  }
   static void on_device_removed(virConnect*, virDomain* domain, const char* alias, void* opaque) {
     if (const auto self = owner(opaque))
       self->observer_.device_removed(uuid_of(domain), alias);
@@ -193,6 +197,7 @@ private:
     static_cast<void>(opaque.release()); // libvirt's now
     for (const auto& [kind, callback] :
          {std::pair{VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
+          std::pair{VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(on_device_added)},
           std::pair{VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
                     VIR_DOMAIN_EVENT_CALLBACK(on_device_removed)}}) {
       opaque = std::make_unique<weak_state>(weak);

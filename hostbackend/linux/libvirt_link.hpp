@@ -15,8 +15,8 @@ namespace berth::hostbackend::host_linux {
 /// does.
 [[nodiscard]] model::result<connection_handle> open_connection(const std::string& uri);
 
-/// What happens on a connection. Called on libvirt's event thread (`lifecycle`, `device_removed`,
-/// `lost`) or the link's own (`connected`); none may call into the link.
+/// What happens on a connection. Called on libvirt's event thread (`lifecycle`, `device_added`,
+/// `device_removed`, `lost`) or the link's own (`connected`); none may call into the link.
 struct link_observer {
   /// There is a connection and its events arrive; what happened before is not known. A failure,
   /// because that could not be found out, gives the connection up: another is made.
@@ -24,6 +24,7 @@ struct link_observer {
   std::function<void(const std::string& reason)> lost;
   /// `uuid` of the domain; virDomainEventType and its detail.
   std::function<void(const std::string& uuid, int event, int detail)> lifecycle;
+  std::function<void(const std::string& uuid, const std::string& alias)> device_added;
   std::function<void(const std::string& uuid, const std::string& alias)> device_removed;
 };
 

@@ -24,7 +24,6 @@ using model::fail;
 using model::result;
 using model::host_operations::device_left;
 using model::host_operations::server_exited;
-using model::host_operations::server_listing;
 using model::host_operations::server_paused;
 using model::host_operations::server_resumed;
 
@@ -127,6 +126,10 @@ private:
             .lifecycle = guarded([](state& self, const std::string& uuid, int event, int detail) {
               self.lifecycle(uuid, event, detail);
             }),
+            .device_added =
+                guarded([](state& self, const std::string& uuid, const std::string& /*alias*/) {
+                  self.domain_changed(uuid);
+                }),
             .device_removed =
                 guarded([](state& self, const std::string& uuid, const std::string& alias) {
                   self.device_removed(uuid, alias);
@@ -141,7 +144,7 @@ private:
 
   /// A new connection: what ended without an event shows in the listing.
   result<void> observe(const connection_handle& connection) {
-    auto survey = call_within<result<server_listing>>(
+    auto survey = call_within<result<domain_survey>>(
         settings_.call_limit, [connection] { return survey_domains(*connection); });
     if (!survey)
       return fail(errc::outcome_unknown, "libvirtd does not list its domains");
@@ -149,11 +152,11 @@ private:
       return tl::unexpected{std::move(*survey).error()};
     std::set<model::server_id> running;
     std::vector<model::server_id> ended;
-    for (const auto& one : (*survey)->servers)
+    for (const auto& one : (*survey)->listing.servers)
       if (one.running)
         running.insert(one.server);
     track([&](exit_tracker& tracker) {
-      for (const auto& one : (*survey)->servers)
+      for (const auto& one : (*survey)->listing.servers)
         tracker.ours(one.server);
       ended = tracker.observed(std::move(running));
     });
@@ -175,6 +178,13 @@ private:
       paused(*server, detail);
     else if (event == VIR_DOMAIN_EVENT_RESUMED && went_on(*server))
       tell(server_resumed{*server});
+    if (event == VIR_DOMAIN_EVENT_STARTED || event == VIR_DOMAIN_EVENT_STOPPED)
+      domain_changed(uuid);
+  }
+  void domain_changed(const std::string& uuid) {
+    const auto server = model::server_id::parse(uuid);
+    if (server && !is_ours(*server))
+      tell(foreign_changed{});
   }
   void paused(const model::server_id& server, int detail) {
     {
@@ -200,6 +210,7 @@ private:
     const auto device = device_of_alias(alias);
     if (server && device && is_ours(*server))
       tell(device_left{*server, *device});
+    domain_changed(uuid);
   }
   [[nodiscard]] bool is_ours(const model::server_id& server) {
     const std::scoped_lock hold{tracker_guard_};
@@ -288,12 +299,12 @@ result<void> libvirt_servers::undefine(const model::server_id& server) {
   return undefined;
 }
 
-result<server_listing> libvirt_servers::list() const {
-  auto all = state_->within<server_listing>(state_->settings().call_limit, "list of servers",
-                                            survey_domains);
+result<domain_survey> libvirt_servers::list() const {
+  auto all = state_->within<domain_survey>(state_->settings().call_limit, "list of servers",
+                                           survey_domains);
   if (all)
     state_->track([&](exit_tracker& tracker) {
-      for (const auto& one : all->servers)
+      for (const auto& one : all->listing.servers)
         tracker.ours(one.server);
     });
   return all;

@@ -8,6 +8,7 @@
 
 #include "hostbackend/linux/device_release.hpp"
 #include "hostbackend/linux/domain_xml.hpp"
+#include "hostbackend/linux/foreign_domains.hpp"
 #include "model/device.hpp"
 #include "model/failure.hpp"
 #include "model/host_operations.hpp"
@@ -35,10 +36,23 @@ struct libvirt_reachable {
   std::string reason; ///< why not
   friend bool operator==(const libvirt_reachable&, const libvirt_reachable&) = default;
 };
+/// A domain that is not ours began or ended, or got or lost a device: what list() says of foreign
+/// domains may have changed.
+struct foreign_changed {
+  friend bool operator==(const foreign_changed&, const foreign_changed&) = default;
+};
 using server_event =
     std::variant<model::host_operations::server_exited, model::host_operations::server_paused,
                  model::host_operations::server_resumed, model::host_operations::device_left,
-                 libvirt_reachable>;
+                 libvirt_reachable, foreign_changed>;
+
+struct domain_survey {
+  /// Ours with the devices that they really hold, others by name.
+  model::host_operations::server_listing listing;
+  foreign_holds held; ///< what running domains of others hold
+
+  friend bool operator==(const domain_survey&, const domain_survey&) = default;
+};
 
 /// Servers as domains of libvirt. Operations block up to their limit, are idempotent, and may be
 /// called on any thread; one server at a time is the caller's business. A domain without our
@@ -78,7 +92,7 @@ public:
                                            const model::device_id& device);
   /// Removes the domain and the server's disks. A running server is refused.
   [[nodiscard]] model::result<void> undefine(const model::server_id& server);
-  [[nodiscard]] model::result<model::host_operations::server_listing> list() const;
+  [[nodiscard]] model::result<domain_survey> list() const;
 
 private:
   class state;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hostbackend/linux/call_within.hpp"
+#include "hostbackend/linux/foreign_domains.hpp"
 #include "hostbackend/linux/keyed_workers.hpp"
 #include "hostbackend/linux/udev_source.hpp"
 
@@ -61,7 +62,16 @@ public:
       : settings_(std::move(settings)), remark_(std::move(remark)), devices_(std::move(devices)),
         changes_(std::move(changes)),
         servers_(settings_.servers, [this](const server_event& what) { heard(what); }),
-        workers_(settings_.workers) {}
+        workers_(settings_.workers) {
+    const std::scoped_lock hold{guard_};
+    listens_ = true;
+  }
+  machine(const machine&) = delete;
+  machine& operator=(const machine&) = delete;
+  ~machine() {
+    const std::scoped_lock hold{guard_};
+    listens_ = false;
+  }
 
   void on_event(std::function<void(backend_event)> listener) {
     const std::scoped_lock hold{guard_};
@@ -86,11 +96,12 @@ private:
   }
 
   outcome carry_out(const discover&) {
+    const auto rescans = devices_->rescans_ended();
     auto scan = scan_within(settings_.scan, settings_.scan_limit);
     if (!scan)
       return tl::unexpected<model::failure>{std::move(scan.error())};
     tell(std::move(scan->remarks), told_remarks_);
-    auto known = devices_->update(scan->info.devices);
+    auto known = devices_->update(take_inventory(scan->info.devices), devices_->rescanned(rescans));
     if (!known)
       return tl::unexpected<model::failure>{std::move(known.error())};
     watch_from({std::move(scan->info.devices), std::move(scan->off_bus)});
@@ -136,10 +147,10 @@ private:
   }
   outcome carry_out(const undefine_server& what) { return done_or(servers_.undefine(what.server)); }
   outcome carry_out(const list_servers&) {
-    auto all = servers_.list();
+    auto all = list_domains();
     if (!all)
       return tl::unexpected<model::failure>{std::move(all.error())};
-    return std::move(*all);
+    return std::move(all->listing);
   }
 
   [[nodiscard]] std::vector<model::device_info> inventory() const {
@@ -162,6 +173,44 @@ private:
     }
   }
 
+  // --- What domains of others hold: their devices are not ours to touch
+
+  /// The new inventory with what is known of foreign domains; what becomes known later is an event.
+  std::vector<model::device_info> take_inventory(std::vector<model::device_info> found) {
+    const std::scoped_lock hold{guard_};
+    inventory_ = found;
+    mark_foreign(foreign_, found);
+    return found;
+  }
+  /// Lists, one at a time: an older listing never overwrites what a newer one taught.
+  model::result<domain_survey> list_domains() {
+    const std::scoped_lock alone{listing_};
+    auto all = servers_.list();
+    if (all)
+      learn_foreign(all->held);
+    return all;
+  }
+  void learn_foreign(const foreign_holds& now) {
+    std::vector<model::device_id> changed;
+    {
+      const std::scoped_lock hold{guard_};
+      changed = differently_held(inventory_, foreign_, now);
+      foreign_ = now;
+    }
+    for (const auto& device : changed)
+      emit(device_appeared{device});
+  }
+  /// Asks libvirt, behind what runs. What it does not tell stays as it was known.
+  void look_at_foreign() {
+    const std::scoped_lock hold{guard_};
+    if (!listens_)
+      return;
+    workers_.run("foreign domains", [this] {
+      if (const auto all = list_domains(); !all)
+        remark_("which devices domains of others hold: " + all.error().message);
+    });
+  }
+
   /// The watch begins with what was reported first; what changes after that, it says.
   void watch_from(device_snapshot baseline) {
     if (watch_)
@@ -174,7 +223,9 @@ private:
       return device_snapshot{std::move(scan->info.devices), std::move(scan->off_bus)};
     };
     parts.source = std::move(changes_);
-    parts.away = [this] { return devices_->rescanned(); };
+    parts.away = [this] {
+      return [this, since = devices_->rescans_ended()] { return devices_->rescanned(since); };
+    };
     parts.on_event = [this](backend_event what) { emit(std::move(what)); };
     parts.on_problem = [this](const model::failure& why) {
       remark_("watching the devices: " + why.message);
@@ -187,7 +238,10 @@ private:
   }
   void heard_of(const libvirt_reachable& what) {
     remark_(what.reachable ? "libvirt is reachable" : "libvirt is not reachable: " + what.reason);
+    if (what.reachable)
+      look_at_foreign();
   }
+  void heard_of(const foreign_changed&) { look_at_foreign(); }
   template <class Event> void heard_of(const Event& what) { emit(what); }
 
   void emit(backend_event what) {
@@ -218,9 +272,12 @@ private:
   const std::function<void(const std::string&)> remark_;
   const std::unique_ptr<vfio_devices> devices_;
   std::unique_ptr<change_source> changes_; ///< until the watch has it
+  std::mutex listing_;                     ///< held during one
   mutable std::mutex guard_;               ///< of what follows, up to the servers
   std::function<void(backend_event)> listener_;
   std::vector<model::device_info> inventory_; ///< as it was reported last
+  foreign_holds foreign_;
+  bool listens_ = false; ///< the workers are there
   std::set<std::string> told_remarks_;
   std::set<std::string> told_returns_;
   libvirt_servers servers_;

@@ -40,7 +40,9 @@ vfio_devices::vfio_devices(vfio_options options, device_tools tools,
 // --- The inventory -------------------------------------------------------------------------------
 
 result<std::vector<model::device_info>>
-vfio_devices::update(std::vector<model::device_info> found) {
+vfio_devices::update(std::vector<model::device_info> found,
+                     const std::set<model::pci_address>& away) {
+  std::erase_if(found, [&away](const auto& one) { return away.contains(one.address); });
   if (auto kept = baselines_for(found); !kept)
     return tl::unexpected<model::failure>{std::move(kept.error())};
   std::map<model::device_id, managed_ptr> next;
@@ -53,6 +55,13 @@ vfio_devices::update(std::vector<model::device_info> found) {
     device->info = one;
     next.emplace(one.id, std::move(device));
   }
+  for (const auto& [id, device] : devices_)
+    if (away.contains(device->info.address)) {
+      found.push_back(device->info);
+      next.emplace(id, device);
+    }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.address < b.address; });
   devices_ = std::move(next);
   return found;
 }
@@ -193,13 +202,14 @@ result<void> vfio_devices::rescan_device(const model::device_info& info) {
   {
     const std::scoped_lock hold{guard_};
     for (const auto& one : functions)
-      rescanned_.insert(one.address);
+      rescans_.insert_or_assign(one.address, std::nullopt);
   }
   vfio_unit unit{tools_, *memory_, info};
   auto done = remove_and_rescan(tools_, unit, info);
   const std::scoped_lock hold{guard_};
+  ++rescans_ended_;
   for (const auto& one : functions)
-    rescanned_.erase(one.address);
+    rescans_.insert_or_assign(one.address, rescans_ended_);
   return done;
 }
 
@@ -222,9 +232,18 @@ result<device_evidence> vfio_devices::verify(const model::device_id& device) {
   return check_device(tools_, what);
 }
 
-std::set<model::pci_address> vfio_devices::rescanned() const {
+std::uint64_t vfio_devices::rescans_ended() const {
   const std::scoped_lock hold{guard_};
-  return rescanned_;
+  return rescans_ended_;
+}
+
+std::set<model::pci_address> vfio_devices::rescanned(std::uint64_t since) const {
+  const std::scoped_lock hold{guard_};
+  std::set<model::pci_address> away;
+  for (const auto& [function, ended] : rescans_)
+    if (!ended || *ended > since)
+      away.insert(function);
+  return away;
 }
 
 } // namespace berth::hostbackend::host_linux

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -40,9 +41,11 @@ public:
 
   /// Takes the scanner's inventory, and gives it back as the host shall report it: with the reset
   /// methods that a device really has, and with BARs and link as at baseline. A device that was
-  /// never seen, or another kind of card in its place, gets its baseline now, on disk.
+  /// never seen, or another kind of card in its place, gets its baseline now, on disk. `away`: what
+  /// rescanned() gives after the scan; the devices there are as they were known, whatever the scan
+  /// saw of them.
   [[nodiscard]] model::result<std::vector<model::device_info>>
-  update(std::vector<model::device_info> found);
+  update(std::vector<model::device_info> found, const std::set<model::pci_address>& away = {});
 
   /// True if a former agent took something that was on no inventory of this one: its configuration
   /// does not offer it, or it is not there.
@@ -59,8 +62,11 @@ public:
                                           const std::string& method);
   [[nodiscard]] model::result<model::host_operations::device_evidence>
   verify(const model::device_id& device);
-  /// The functions that reset() has off the bus on purpose now: their absence is no news.
-  [[nodiscard]] std::set<model::pci_address> rescanned() const;
+  /// How many rescans have ended: asked before a look at the bus, for rescanned() after it.
+  [[nodiscard]] std::uint64_t rescans_ended() const;
+  /// The functions that reset() has off the bus on purpose, or had since so many rescans had ended:
+  /// their absence in a look is no news, also if all of the rescan fell into the look.
+  [[nodiscard]] std::set<model::pci_address> rescanned(std::uint64_t since) const;
 
 private:
   struct managed {
@@ -84,7 +90,9 @@ private:
   const std::unique_ptr<device_memory> memory_;
   mutable std::mutex guard_; ///< of what follows; not held while anything blocks
   std::map<model::device_id, managed_ptr> devices_;
-  std::set<model::pci_address> rescanned_;
+  std::uint64_t rescans_ended_ = 0;
+  /// The number of the latest rescan of a function; unset while it is under way.
+  std::map<model::pci_address, std::optional<std::uint64_t>> rescans_;
   /// What was taken before the first update() and on no inventory since; nullopt = none came yet.
   std::optional<std::set<model::pci_address>> unoffered_;
 };

@@ -1,6 +1,7 @@
 #include "hostbackend/linux/vfio_unit.hpp"
 
 #include <map>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -27,6 +28,21 @@ fs::path driver_directory(const device_tools& tools, const std::string& driver) 
 bool has_driver(const device_tools& tools, const std::string& driver) {
   std::error_code ignored;
   return fs::exists(driver_directory(tools, driver), ignored);
+}
+
+/// Why a driver does not let go of a function whose files these are.
+std::string who_holds(const fs::path& procfs, const std::set<std::string>& files,
+                      const std::string& driver, const fs::path& directory) {
+  const auto holders = find_holders(procfs, files);
+  if (!holders)
+    return holders.error().message;
+  if (!holders->empty())
+    return "it is held: " + describe(*holders);
+  const auto users = read_text(directory / "module/refcnt");
+  return "no process has its files open" +
+         (users.empty() ? std::string{}
+                        : "; the module of " + driver + " has " + users + " users") +
+         "; the kernel's log may say what it waits for";
 }
 
 } // namespace
@@ -235,16 +251,19 @@ result<void> vfio_unit::give_back(const pci_function& one, const kept_function& 
   return {};
 }
 
-/// A driver may wait for its users for ever: who they are is in the failure.
+/// A driver may wait for its users for ever: who they are is in the failure, and in that of every
+/// operation that is refused meanwhile.
 result<void> vfio_unit::unbind_driver(const pci_function& one) {
   const pci_function_files here{tools_.sysfs, one.address};
   const auto driver = here.driver();
   auto files = driver_files(tools_, {one}); // while the driver still lists them
   files.merge(vfio_files(tools_.sysfs, {one}));
   auto done =
-      write(one, here.path("driver") / "unbind", to_string(one.address), tools_.limits.unbind);
-  if (!done && done.error().code == errc::outcome_unknown)
-    done.error().message += "; " + who_holds(files, driver);
+      write(one, here.path("driver") / "unbind", to_string(one.address), tools_.limits.unbind,
+            [procfs = tools_.procfs, files = std::move(files), driver,
+             directory = driver_directory(tools_, driver)] {
+              return who_holds(procfs, files, driver, directory);
+            });
   if (done && here.driver() == driver)
     return fail(errc::bind_failed,
                 to_string(one.address) + ": " + driver + " did not let go of it");
@@ -253,7 +272,8 @@ result<void> vfio_unit::unbind_driver(const pci_function& one) {
 
 /// One write to a function that is still the one that was meant.
 result<void> vfio_unit::write(const pci_function& one, const fs::path& file,
-                              const std::string& text, model::duration limit) {
+                              const std::string& text, model::duration limit,
+                              std::function<std::string()> waits_for) {
   const auto address = to_string(one.address);
   return tools_.calls->run<void>(
       address, "writing to " + file.filename().string(), limit,
@@ -265,21 +285,8 @@ result<void> vfio_unit::write(const pci_function& one, const fs::path& file,
           return fail(here.present() ? errc::bind_failed : errc::device_lost,
                       address + ": writing to " + file.string() + ": " + explain(answer));
         return {};
-      });
-}
-
-std::string vfio_unit::who_holds(const std::set<std::string>& files,
-                                 const std::string& driver) const {
-  const auto holders = find_holders(tools_.procfs, files);
-  if (!holders)
-    return holders.error().message;
-  if (!holders->empty())
-    return "it is held: " + describe(*holders);
-  const auto users = read_text(driver_directory(tools_, driver) / "module/refcnt");
-  return "no process has its files open" +
-         (users.empty() ? std::string{}
-                        : "; the module of " + driver + " has " + users + " users") +
-         "; the kernel's log may say what it waits for";
+      },
+      std::move(waits_for));
 }
 
 std::string vfio_unit::where() const {

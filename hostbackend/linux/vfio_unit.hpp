@@ -1,6 +1,6 @@
 #pragma once
 
-#include <set>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -57,9 +57,8 @@ private:
                                          const std::vector<model::pci_function>& changed);
   model::result<void> unbind_driver(const model::pci_function& one);
   model::result<void> write(const model::pci_function& one, const std::filesystem::path& file,
-                            const std::string& text, model::duration limit);
-  [[nodiscard]] std::string who_holds(const std::set<std::string>& files,
-                                      const std::string& driver) const;
+                            const std::string& text, model::duration limit,
+                            std::function<std::string()> waits_for = {});
 
   device_tools tools_;
   device_memory& memory_;

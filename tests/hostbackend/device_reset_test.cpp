@@ -89,9 +89,33 @@ TEST(DeviceReset, RescanFindsTheFunctionsAgainAndBindsThem) {
   EXPECT_EQ(here.driver(gtx), "vfio-pci");
   EXPECT_EQ(here.driver(gtx_sound), "vfio-pci");
   EXPECT_TRUE(here.devices->verify(device.id)->complete());
-  EXPECT_THAT(here.devices->rescanned(), IsEmpty());
+  EXPECT_THAT(here.devices->rescanned(0),
+              ElementsAre(device.address, device.companions.front().address))
+      << "for a look that began before it";
+  EXPECT_THAT(here.devices->rescanned(here.devices->rescans_ended()), IsEmpty());
   ASSERT_TRUE(here.devices->unbind(device.id).has_value());
   EXPECT_EQ(here.driver(gtx), "nouveau");
+}
+
+TEST(DeviceReset, AScanInTheMiddleOfARescanMissesNothing) {
+  fake_lab here{"page-machine"};
+  const auto before = here.inventory;
+  const auto device = here.at(gtx);
+  ASSERT_TRUE(here.devices->bind(device.id).has_value());
+  here.kernel->stall("/rescan");
+  std::thread resetting{[&] { EXPECT_TRUE(here.devices->reset(device.id, "rescan").has_value()); }};
+  while (fs::exists(here.kernel->files(gtx).path()))
+    std::this_thread::yield();
+  const auto away = here.devices->rescanned(here.devices->rescans_ended());
+  EXPECT_THAT(away, ElementsAre(device.address, device.companions.front().address));
+  const auto found = testing::devices_below(here.sysfs());
+  EXPECT_LT(found.size(), before.size());
+  const auto known = here.devices->update(found, away);
+  here.kernel->release();
+  resetting.join();
+  ASSERT_TRUE(known.has_value());
+  EXPECT_EQ(*known, before);
+  EXPECT_TRUE(here.devices->verify(device.id)->complete());
 }
 
 TEST(DeviceReset, AFunctionThatWasRemovedComesBackWhenTheNextCannotBe) {

@@ -187,7 +187,7 @@ protected:
         limits, std::move(baseline),
         device_watch::parts{
             .look = [machine = machine] { return machine->look(); },
-            .away = [machine = machine] { return machine->away(); },
+            .away = [machine = machine] { return [machine] { return machine->away(); }; },
             .source = std::move(made),
             .on_event = [machine = machine](const auto& event) { machine->say(text_of(event)); },
             .on_problem = [machine = machine](const auto& why) { machine->say(why.message); }});

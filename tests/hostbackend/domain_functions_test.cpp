@@ -43,9 +43,18 @@ TEST(DomainFunctions, AreThoseOfOurOwnXml) {
 
 TEST(DomainFunctions, AreReadAsLibvirtAndPeopleWriteThem) {
   EXPECT_THAT(functions_in("<domain/>"), IsEmpty());
-  EXPECT_THAT(functions_in(with("<disk><source><address domain='0x0000' bus='0x01' slot='0x00' "
-                                "function='0x0'/></source></disk><hostdev type='usb'/>")),
+  EXPECT_THAT(functions_in(with("<controller type='pci'><address type='pci' domain='0x0000' "
+                                "bus='0x01' slot='0x00' function='0x0'/></controller>"
+                                "<hostdev type='usb'><source><address bus='1' device='4'/>"
+                                "</source></hostdev><hostdev type='mdev'><source>"
+                                "<address uuid='x'/></source></hostdev>")),
               IsEmpty());
+  EXPECT_THAT(functions_in(with("<disk type='nvme'><source type='pci'><address domain='0x0000' "
+                                "bus='0x01' slot='0x00' function='0x0'/></source></disk>"
+                                "<interface type='hostdev'><source><address type='pci' "
+                                "domain='0x0000' bus='0x23' slot='0x00' function='0x1'/></source>"
+                                "</interface>")),
+              ElementsAre("0000:01:00.0", "0000:23:00.1"));
   EXPECT_THAT(functions_in(with("<hostdev mode='subsystem' type='pci' managed='yes'><driver/>"
                                 "<source><address domain='0x10000' bus='0xe1' slot='0x1f' "
                                 "function='0x7'/></source><address type='pci' domain='0x0000' "

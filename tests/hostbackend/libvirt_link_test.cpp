@@ -37,6 +37,7 @@ TEST(LibvirtLink, GivesUpAConnectionThatCannotBeObservedAndMakesAnother) {
                              lost.push_back(why);
                            },
                        .lifecycle = [](const std::string&, int, int) {},
+                       .device_added = [](const std::string&, const std::string&) {},
                        .device_removed = [](const std::string&, const std::string&) {}}};
     EXPECT_TRUE(testing::eventually([&] { return attempts == 3; }));
     EXPECT_TRUE(link.connection() != nullptr);

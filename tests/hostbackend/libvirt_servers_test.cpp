@@ -122,7 +122,7 @@ protected:
   listed(const model::desired_server& one) const {
     const auto all = servers_->list();
     if (all)
-      for (const auto& each : all->servers)
+      for (const auto& each : all->listing.servers)
         if (each.server == one.id)
           return each;
     return {};
@@ -190,7 +190,7 @@ TEST_F(LibvirtServers, LiveFromDefineToUndefine) {
   EXPECT_THAT(files_in("serial"), ElementsAre(to_string(one.id) + ".log"));
   for (int i = 0; i < 2; ++i)
     ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
-  EXPECT_THAT(servers_->list()->servers, IsEmpty());
+  EXPECT_THAT(servers_->list()->listing.servers, IsEmpty());
   EXPECT_THAT(files_in("disks"), IsEmpty());
   EXPECT_EQ(message_of(servers_->stop(one.id, true)), "") << "it is off already";
   EXPECT_THAT(events<server_exited>(), IsEmpty()) << "nothing happened that nobody asked for";
@@ -297,13 +297,19 @@ TEST_F(LibvirtServers, OtherDomainsAreReportedAndLeftAlone) {
   replace_first("<uuid>" + to_string(ours.id), "<uuid>" + to_string(server(3).id));
   define(copy);
 
-  EXPECT_THAT(servers_->list()->unknown_domains, ElementsAre("copy", "theirs"));
-  EXPECT_EQ(servers_->list()->servers.size(), 1U);
+  EXPECT_THAT(servers_->list()->listing.unknown_domains, ElementsAre("copy", "theirs"));
+  EXPECT_EQ(servers_->list()->listing.servers.size(), 1U);
   EXPECT_EQ(code_of(servers_->define(theirs, {})), "wrong_state");
   EXPECT_EQ(code_of(servers_->start(theirs.id)), "wrong_state");
   EXPECT_EQ(code_of(servers_->stop(theirs.id, true)), "wrong_state");
   EXPECT_EQ(code_of(servers_->undefine(theirs.id)), "wrong_state");
-  EXPECT_NE(domain_of(theirs), nullptr);
+  ASSERT_NE(domain_of(theirs), nullptr);
+
+  EXPECT_THAT(events<foreign_changed>(), IsEmpty()) << "ours is nobody else's";
+  ASSERT_EQ(virDomainCreate(domain_of(theirs).get()), 0);
+  EXPECT_TRUE(eventually([this] { return events<foreign_changed>().size() == 1; }));
+  ASSERT_EQ(virDomainDestroy(domain_of(theirs).get()), 0);
+  EXPECT_TRUE(eventually([this] { return events<foreign_changed>().size() == 2; }));
 }
 
 TEST_F(LibvirtServers, SayWhichFunctionsTheyAreDefinedWith) {
@@ -359,8 +365,8 @@ TEST_F(LibvirtServers, AreDefinedWithTheDevicesOfEveryMachine) {
     }
     EXPECT_EQ(message_of(servers_->define(one, devices)), "") << name;
     const auto listed = servers_->list();
-    ASSERT_TRUE(listed.has_value() && listed->servers.size() == 1) << name;
-    EXPECT_EQ(listed->servers.at(0).devices.size(), one.attachments.size()) << name;
+    ASSERT_TRUE(listed.has_value() && listed->listing.servers.size() == 1) << name;
+    EXPECT_EQ(listed->listing.servers.at(0).devices.size(), one.attachments.size()) << name;
   }
 }
 
@@ -397,7 +403,7 @@ TEST_F(LibvirtServers, DisksStandOnImagesOfThePoolOnly) {
   EXPECT_EQ(code_of(with_image("chained.qcow2", 16)), "invalid_argument");
   EXPECT_THAT(message_of(with_image("chained.qcow2", 16)), HasSubstr("small.qcow2"));
   EXPECT_THAT(files_in("disks"), IsEmpty());
-  EXPECT_THAT(servers_->list()->servers, IsEmpty()) << "nothing is left of what failed";
+  EXPECT_THAT(servers_->list()->listing.servers, IsEmpty()) << "nothing is left of what failed";
   EXPECT_EQ(message_of(with_image("small.qcow2", 16)), "");
   EXPECT_EQ(message_of(servers_->start(server().id)), "");
   EXPECT_TRUE(runs(server()));
@@ -467,7 +473,7 @@ TEST_F(LibvirtServers, WhatAFailedDefinitionLeavesIsRemoved) {
   EXPECT_EQ(code_of(servers_->define(one, {})), "name_in_use");
   ASSERT_EQ(message_of(servers_->undefine(one.id)), "");
   EXPECT_THAT(files_in("disks"), IsEmpty());
-  EXPECT_THAT(servers_->list()->unknown_domains, ElementsAre(domain_name(one.id)));
+  EXPECT_THAT(servers_->list()->listing.unknown_domains, ElementsAre(domain_name(one.id)));
 
   one.spec.edit([](auto& spec) { spec.networks = {"unheard-of"}; });
   EXPECT_EQ(code_of(servers_->define(one, {})), "invalid_argument");
@@ -516,7 +522,7 @@ TEST_F(LibvirtServers, AMediumThatCannotBeMadeIsNoServer) {
   EXPECT_EQ(code_of(refused), "hypervisor_failed");
   EXPECT_THAT(message_of(refused), HasSubstr(seed_volume_name(one.id)));
   EXPECT_THAT(message_of(refused), ::testing::Not(HasSubstr("secret")));
-  EXPECT_THAT(servers_->list()->servers, IsEmpty());
+  EXPECT_THAT(servers_->list()->listing.servers, IsEmpty());
 }
 
 TEST_F(LibvirtServers, ManyAreDefinedAtOnce) {
@@ -543,7 +549,7 @@ TEST_F(LibvirtServers, ManyAreDefinedAtOnce) {
       all.emplace_back(define_some, maker);
   }
   EXPECT_THAT(refusals, IsEmpty());
-  EXPECT_EQ(servers_->list()->servers.size(), makers * servers_each);
+  EXPECT_EQ(servers_->list()->listing.servers.size(), makers * servers_each);
   EXPECT_EQ(files_in("disks").size(), makers * servers_each * 3) << "two disks and a medium each";
 }
 

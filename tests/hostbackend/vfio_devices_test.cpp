@@ -146,6 +146,11 @@ TEST(VfioBind, AStuckUnbindIsUnknownAndNamesTheProcess) {
   EXPECT_THAT(stuck.error().message, HasSubstr("writing to unbind"));
   EXPECT_THAT(stuck.error().message, HasSubstr("process 4242 (Xorg) has /dev/dri/card0 open"));
   EXPECT_THAT(stuck.error().message, HasSubstr("0000:41:00.1 is on snd_hda_intel"));
+  const auto unseen = here.devices->verify(device.id);
+  ASSERT_FALSE(unseen.has_value());
+  EXPECT_THAT(unseen.error().message,
+              HasSubstr("earlier `writing to unbind` (it is held: process 4242 (Xorg) has "
+                        "/dev/dri/card0 open)"));
   here.let_go(4242);
   const auto still = here.devices->bind(device.id);
   ASSERT_FALSE(still.has_value());

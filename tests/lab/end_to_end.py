@@ -6,114 +6,19 @@ usage: end_to_end.py BINARIES SOURCE GUEST-IMAGE
 The commands of the feature's page, a guest that says what it sees on its bus, and everything that can die in between: the
 agent, libvirtd, the controller, a device.
 """
-import os
-import pathlib
 import re
-import shutil
-import subprocess
-import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
-from live_cluster import LiveCluster, eventually  # noqa: E402
-
-BINARIES, SOURCE, IMAGE = sys.argv[1:4]
-DISKS = pathlib.Path("/var/lib/berth-disks")
-IMAGES = pathlib.Path("/var/lib/berth-images")
-CONSOLES = pathlib.Path("/var/log/berth-consoles")
-PATIENCE = 240  # everything runs in emulation, the guest in emulation within it
+from lab_host import CONSOLES, DISKS, PATIENCE, LabStory, lab, start_libvirtd, stop_libvirtd, virsh
+from live_cluster import eventually
 
 
-def run(*command):
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def virsh(*words):
-    return run("virsh", "-c", "qemu:///system", *words)
-
-
-def start_libvirtd():
-    os.makedirs("/run/libvirt", exist_ok=True)
-    subprocess.run(["/usr/sbin/libvirtd", "-d"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    eventually("libvirtd's answer", lambda: subprocess.run(
-        ["virsh", "-c", "qemu:///system", "version"], capture_output=True).returncode == 0, PATIENCE)
-
-
-def stop_libvirtd():
-    pid = int(pathlib.Path("/run/libvirtd.pid").read_text())
-    os.kill(pid, 15)
-    eventually("libvirtd's end", lambda: not pathlib.Path(f"/proc/{pid}").exists(), PATIENCE)
-
-
-def make_pools():
-    for name, directory in (("berth", DISKS), ("berth-images", IMAGES)):
-        directory.mkdir(parents=True, exist_ok=True)
-        if name == "berth-images":
-            shutil.copy(IMAGE, directory / "guest")
-        virsh("pool-define-as", name, "dir", "--target", directory)
-        virsh("pool-start", name)
-
-
-def lab(*words):
-    return run("labctl", *words)
-
-
-class RealCluster(LiveCluster):
-    """The VM itself as the only host."""
-
-    def start_host(self, name, _machine):
-        pki = self.directory / "pki"
-        state = self.directory / f"state-{name}"
-        state.mkdir(exist_ok=True)
-        port_file = self.directory / f"{name}.port"
-        port_file.unlink(missing_ok=True)
-        self._spawn(name, "berth-host", "--controller", f"127.0.0.1:{self.port}", "--name", name, "--state-dir", state,
-                    "--servers-emulation", "true", "--use-boot-vga", "true", "--servers-disk-directory", DISKS, "--servers-console-logs", CONSOLES,
-                    "--tls-certificate", pki / f"{name}.crt", "--tls-key", pki / f"{name}.key",
-                    "--tls-ca", pki / "ca.crt", "--metrics-listen", "127.0.0.1:0", "--metrics-port-file", port_file)
-        self.host_metrics[name] = self._port_from(name, port_file)
-
-
-class EndToEnd(unittest.TestCase):
-    """One story: each test goes on where the one before it ended (they run in the order of their names)."""
-
-    @classmethod
-    def setUpClass(cls):
-        subprocess.run(["/usr/sbin/virtlogd", "-d"], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        start_libvirtd()
-        make_pools()
-        CONSOLES.mkdir(parents=True, exist_ok=True)
-        cls.cluster = RealCluster(BINARIES, SOURCE, {"lab": None}).__enter__()
-        cls.at = dict(line.split() for line in lab("map").splitlines())
-
-    @classmethod
-    def tearDownClass(cls):
-        for name in ("controller", "lab"):
-            log = (cls.cluster.directory / f"{name}.log").read_text()
-            print(f"--- {name}.log\n{log[-6000:]}", flush=True)
-        cls.cluster.__exit__()
+class EndToEnd(LabStory):
 
     # --- Asking
 
-    def climc(self, *words, expected=0):
-        done = self.cluster.cli(*words)
-        print(f"$ climc {' '.join(words)}\n{done.stdout}{done.stderr}", flush=True)
-        self.assertEqual(done.returncode, expected, " ".join(words))
-        return done.stdout
-
-    def devices(self):
-        return {one["pci_address"]: one for one in self.cluster.get("/v1/isolated-devices?limit=100")["items"]}
-
-    def device(self, name):
-        return self.devices()[self.at[name]]
-
     def server(self):
         return self.cluster.get("/v1/servers/vm")
-
-    def await_device(self, name, state):
-        return eventually(f"{name} {state}", lambda: self.device(name)["state"] == state, PATIENCE)
 
     def await_server(self, status):
         eventually(f"the server {status}", lambda: self.server()["status"] == status, PATIENCE)
@@ -256,4 +161,4 @@ class EndToEnd(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2, failfast=True)
+    unittest.main(argv=[__file__], verbosity=2, failfast=True)

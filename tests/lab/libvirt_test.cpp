@@ -193,14 +193,14 @@ TEST_F(LabServers, HoldRealDevices) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, errc::device_in_use) << refused.error().message;
   EXPECT_THAT(refused.error().details.at("libvirt"), HasSubstr(to_string(second.address)));
-  EXPECT_EQ(servers_->list()->servers.at(0).devices.size(), 3U);
+  EXPECT_EQ(servers_->list()->listing.servers.at(0).devices.size(), 3U);
 
   ASSERT_TRUE(servers_->stop(owner.id, true).has_value());
   owner.attachments.pop_back();
   owner.attachments.pop_back();
   ASSERT_EQ(define(owner), "") << "a cold detach";
   ASSERT_EQ(start(owner), "");
-  EXPECT_THAT(servers_->list()->servers.at(0).devices, ElementsAre(first.id));
+  EXPECT_THAT(servers_->list()->listing.servers.at(0).devices, ElementsAre(first.id));
   ASSERT_EQ(start(rival), "") << "the device is free for it now";
   EXPECT_THAT(events<server_exited>(), IsEmpty());
 }
@@ -232,14 +232,14 @@ TEST_F(LabServers, PlugDevicesInAndOut) {
     const auto attached = servers_->plug(one.id, attachment, device);
     ASSERT_TRUE(attached.has_value()) << attached.error().message;
   }
-  EXPECT_THAT(servers_->list()->servers.at(0).devices, ElementsAre(device.id));
+  EXPECT_THAT(servers_->list()->listing.servers.at(0).devices, ElementsAre(device.id));
   const lab::guest_console console{{}, "/var/log/berth-lab/" + to_string(one.id) + ".log"};
   ASSERT_TRUE(console.said("GUEST ready", 120)) << "a guest that listens: " << console.text();
   const auto detached = servers_->unplug(one.id, device.id);
   ASSERT_TRUE(detached.has_value()) << detached.error().message;
   ASSERT_TRUE(lab::eventually([this] { return !events<device_left>().empty(); }));
   EXPECT_EQ(events<device_left>()[0], (device_left{one.id, device.id}));
-  EXPECT_THAT(servers_->list()->servers.at(0).devices, IsEmpty());
+  EXPECT_THAT(servers_->list()->listing.servers.at(0).devices, IsEmpty());
   EXPECT_TRUE(servers_->unplug(one.id, device.id).has_value()) << "it is gone already";
 }
 

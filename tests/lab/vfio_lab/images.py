@@ -1,4 +1,4 @@
-"""Kernel, initramfs and the labpci module, kept in a cache folder; several runs may ask at once."""
+"""Kernel, initramfs and our kernel modules, kept in a cache folder; several runs may ask at once."""
 import contextlib
 import fcntl
 import gzip
@@ -12,6 +12,7 @@ import tempfile
 from .errors import CannotRun, LabError
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
+LAB_MODULES = ["labpci", "labhold"]  # ours, in labpci/
 # What the initramfs loads to reach the 9p root; dependencies are added from modules.dep.
 BOOT_MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_console"]
 
@@ -57,25 +58,27 @@ class Images:
             if not self.initramfs.exists() or self.initramfs.stat().st_mtime < newest:
                 self._build_initramfs(source)
 
-    def labpci(self) -> pathlib.Path:
-        """labpci.ko for the cached kernel; needs the headers of that very version."""
+    def modules(self) -> pathlib.Path:
+        """The folder with labpci.ko and labhold.ko for the cached kernel; needs the headers of that very version."""
         folder = self.cache / f"labpci-{self.version}"
-        source, module = SOURCE / "labpci/labpci.c", folder / "labpci.ko"
+        sources = [SOURCE / "labpci" / f"{name}.c" for name in LAB_MODULES]
         with self._locked():
-            if module.exists() and module.stat().st_mtime >= source.stat().st_mtime:
-                return module
+            if all(_is_up_to_date(folder / f"{source.stem}.ko", source) for source in sources):
+                return folder
             headers = pathlib.Path(f"/usr/src/linux-headers-{self.version}")
             if not headers.is_dir():
-                raise CannotRun(f"labpci.ko needs the package linux-headers-{self.version}; if another version is "
+                raise CannotRun(f"the lab's modules need the package linux-headers-{self.version}; if another version is "
                                 f"installed, remove {self.cache} so that the matching kernel is fetched")
             folder.mkdir(exist_ok=True)
-            shutil.copy(source, folder)
-            (folder / "Makefile").write_text("obj-m := labpci.o\n", encoding="utf-8")
+            for source in sources:
+                shutil.copy(source, folder)
+            objects = " ".join(f"{name}.o" for name in LAB_MODULES)
+            (folder / "Makefile").write_text(f"obj-m := {objects}\n", encoding="utf-8")
             made = subprocess.run(["make", "-s", "-C", headers, f"M={folder}", "modules"],
                                   capture_output=True, text=True, check=False)
             if made.returncode:
-                raise LabError("labpci.ko does not build:\n" + made.stderr)
-        return module
+                raise LabError("the lab's modules do not build:\n" + made.stderr)
+        return folder
 
     def _package(self) -> pathlib.Path:
         """The kernel package that apt considers current, downloaded once."""
@@ -120,6 +123,10 @@ class Images:
         new = self.initramfs.with_suffix(".new")
         new.write_bytes(gzip.compress(packed, 1))
         new.rename(self.initramfs)
+
+
+def _is_up_to_date(made: pathlib.Path, source: pathlib.Path) -> bool:
+    return made.exists() and made.stat().st_mtime >= source.stat().st_mtime
 
 
 def load_order(modules_dep: str, names: list[str]) -> list[str]:

@@ -51,16 +51,16 @@ def run(job: Job, images: Images) -> int:
     """The command's status, or one of those above."""
     topology = Topology(job.topology_file.read_text(encoding="utf-8"), job.overrides)
     images.prepare()
-    labpci = str(images.labpci()) if topology.identities else ""
+    modules = str(images.modules()) if topology.identities else ""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     if _try_kvm(job, images):
         try:
-            return Boot(job, images, topology, labpci, kvm=True).run()
+            return Boot(job, images, topology, modules, kvm=True).run()
         except KvmIsNoUse as reason:
             images.kvm_is_no_use.write_text(f"{reason}\n", encoding="utf-8")
             _say(f"no boot with KVM ({reason}); going on without, here and in later runs")
-    return Boot(job, images, topology, labpci, kvm=False).run()
+    return Boot(job, images, topology, modules, kvm=False).run()
 
 
 def _try_kvm(job: Job, images: Images) -> bool:
@@ -82,8 +82,8 @@ def _say(text: str) -> None:
 class Boot:
     """One QEMU and the files it shares with us, in `out`/.lab."""
 
-    def __init__(self, job: Job, images: Images, topology: Topology, labpci: str, kvm: bool):
-        self._job, self._images, self._topology, self._labpci, self._kvm = job, images, topology, labpci, kvm
+    def __init__(self, job: Job, images: Images, topology: Topology, modules: str, kvm: bool):
+        self._job, self._images, self._topology, self._modules, self._kvm = job, images, topology, modules, kvm
         self._files = job.out / ".lab"
         self._begin = time.monotonic()
 
@@ -123,7 +123,7 @@ class Boot:
             shutil.copy(SOURCE / "in_vm" / name, self._files)
         for name in ("stdout", "stderr", "console.log"):
             (self._files / name).touch()
-        settings = {"LAB_KERNEL": self._images.kernel, "LAB_LABPCI": self._labpci,
+        settings = {"LAB_KERNEL": self._images.kernel, "LAB_MODULES": self._modules,
                     "LAB_AUTOLOAD": self._topology.vm["autoload"], "LAB_MODPROBE": self._topology.vm["modprobe"]}
         (self._files / "settings").write_text(
             "".join(f"{key}={shlex.quote(str(value))}\n" for key, value in settings.items()), encoding="utf-8")

@@ -17,7 +17,8 @@ using ::testing::IsEmpty;
 
 std::vector<std::string> functions_in(const std::string& xml) {
   std::vector<std::string> texts;
-  for (const auto& address : passed_functions(xml).value())
+  const auto functions = passed_functions(xml).value(); // a copy: the result does not outlive this
+  for (const auto& address : functions)
     texts.push_back(to_string(address));
   return texts;
 }

@@ -176,6 +176,12 @@ fleet_auditor::watch(std::string host, std::shared_ptr<hostbackend::host_backend
 const std::vector<std::string>& fleet_auditor::violations() const {
   return state_->wrong;
 }
+std::set<model::device_id> fleet_auditor::devices_of(const model::server_id& server) const {
+  const auto found = state_->servers.find(server);
+  if (found == state_->servers.end())
+    return {};
+  return {found->second.devices.begin(), found->second.devices.end()};
+}
 std::size_t fleet_auditor::starts() const {
   return state_->starts;
 }

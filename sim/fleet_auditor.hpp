@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,10 @@ namespace berth::sim {
 /// Survives the agents and the controller.
 ///
 /// What it holds to be wrong:
-///  1. a server starts with a device that another running server has;
+///  1. a server starts with, or gets, a device that another running server has;
 ///  2. a server starts while it already runs on another host;
-///  3. a device is bound, reset or unbound while a running server has it;
-///  4. a server starts with a device that was not reset since its last user.
+///  3. a device is bound or reset while a running server has it;
+///  4. a server starts with, or gets, a device that was not reset since its last user.
 class fleet_auditor {
 public:
   fleet_auditor();
@@ -31,6 +32,8 @@ public:
   [[nodiscard]] std::size_t starts() const;
   [[nodiscard]] std::size_t running() const;
   [[nodiscard]] bool is_running(model::server_id server) const;
+  /// What the running server has, plugged in later or from its start.
+  [[nodiscard]] std::set<model::device_id> devices_of(const model::server_id& server) const;
 
   struct state;
 

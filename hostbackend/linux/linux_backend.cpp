@@ -237,7 +237,11 @@ private:
     std::visit([this](const auto& each) { heard_of(each); }, what);
   }
   void heard_of(const libvirt_reachable& what) {
-    remark_(what.reachable ? "libvirt is reachable" : "libvirt is not reachable: " + what.reason);
+    const bool was_lost = std::exchange(libvirt_lost_, !what.reachable);
+    if (!what.reachable)
+      remark_("libvirt is not reachable: " + what.reason);
+    else if (was_lost)
+      remark_("libvirt is reachable again");
     if (what.reachable)
       look_at_foreign();
   }
@@ -280,6 +284,7 @@ private:
   bool listens_ = false; ///< the workers are there
   std::set<std::string> told_remarks_;
   std::set<std::string> told_returns_;
+  bool libvirt_lost_ = false; ///< as told last; only where libvirt's events come
   libvirt_servers servers_;
   std::optional<device_watch> watch_; ///< used by discover only
   keyed_workers workers_;             ///< last: its jobs use all the rest

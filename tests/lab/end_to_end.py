@@ -6,14 +6,18 @@ usage: end_to_end.py BINARIES SOURCE GUEST-IMAGE
 The commands of the feature's page, a guest that says what it sees on its bus, and everything that can die in between: the
 agent, libvirtd, the controller, a device.
 """
+import pathlib
 import re
+import subprocess
 import unittest
 
-from lab_host import CONSOLES, DISKS, PATIENCE, LabStory, lab, start_libvirtd, stop_libvirtd, virsh
+from lab_host import BINARIES, CONSOLES, DISKS, PATIENCE, LabStory, lab, start_libvirtd, stop_libvirtd, virsh
 from live_cluster import eventually
 
 
 class EndToEnd(LabStory):
+
+    flags = ("--hot-plug", "true")
 
     # --- Asking
 
@@ -39,6 +43,17 @@ class EndToEnd(LabStory):
 
     def await_boot(self, number):
         eventually(f"boot {number}", lambda: self.console().count("GUEST ready") >= number, PATIENCE)
+
+    def tell_guest(self, letter, answer):
+        """Types a letter on the guest's serial console, and gives what it says from then until the answer."""
+        before = len(self.console())
+        terminal = virsh("ttyconsole", f"berth-{self.server()['id']}").strip()
+        pathlib.Path(terminal).write_text(letter)
+        eventually(f"the guest's {answer}", lambda: answer in self.console()[before:], PATIENCE)
+        return self.console()[before:]
+
+    def attached(self):
+        return sorted(one["id"] for one in self.server()["devices"])
 
     def domain(self):
         return virsh("domid", f"berth-{self.server()['id']}").strip()
@@ -83,6 +98,30 @@ class EndToEnd(LabStory):
         self.assertEqual(self.displays("desk"), ["10de:1c82"])
         self.climc("server-delete", "desk")
         self.await_device("gpu6", "free")
+
+    def test_2c_a_device_goes_and_comes_while_the_server_runs(self):
+        before = self.domain()
+        gpu1, gpu3 = (self.device(name)["id"] for name in ("gpu1", "gpu3"))
+        self.assertIn("has 2 functions", self.climc("server-detach-isolated-device", "vm", gpu1, expected=1))
+
+        self.tell_guest("E", "GUEST stubborn")
+        self.climc("server-detach-isolated-device", "vm", gpu3)
+        self.await_device("gpu3", "releasing")
+        eventually("that it is taken back", lambda: self.device("gpu3")["state"] == "in_use", PATIENCE)
+        self.assertEqual(self.attached(), sorted([gpu1, gpu3]), "it stays whose guest has it")
+        self.assertIn("did not let go", (self.cluster.directory / "controller.log").read_text())
+
+        self.tell_guest("e", "GUEST cooperative")
+        self.climc("server-detach-isolated-device", "vm", gpu3)
+        self.await_device("gpu3", "free")
+        self.assertEqual(self.attached(), [gpu1])
+        self.assertNotIn("1002:740f", self.tell_guest("s", "GUEST end"))
+
+        self.climc("server-attach-isolated-device", "vm", gpu3)
+        self.await_device("gpu3", "in_use")
+        self.assertIn("1002:740f", self.tell_guest("s", "GUEST end"))
+        self.assertEqual(self.server()["status"], "running")
+        self.assertEqual(self.domain(), before, "the guest was not interrupted")
 
     def test_3_the_agent_dies_and_adopts(self):
         before = self.domain()

@@ -8,9 +8,10 @@
 #include "hostbackend/simulated/machine.hpp"
 #include "sim/world.hpp"
 
-// Everything at once: users create, stop, start, restart and delete servers while frames are lost,
-// doubled and late, connections break, hosts are cut off, agents and the controller crash, disks
-// fill and machines fail. Then the faults stop, and everything must settle.
+// Everything at once: users create, stop, start, restart and delete servers, attach and detach
+// devices, while frames are lost, doubled and late, connections break, hosts are cut off, agents
+// and the controller crash, disks fill, guests do not listen and machines fail. Then the faults
+// stop, and everything must settle.
 
 namespace berth::sim {
 namespace {
@@ -59,7 +60,20 @@ world_options stormy(std::uint64_t seed) {
        .device = {},
        .method = {},
        .probability = 0.1},
+      {.operation = "plug_device",
+       .kind = simulated::fault_kind::fail,
+       .host = {},
+       .device = {},
+       .method = {},
+       .probability = 0.1},
+      {.operation = "unplug_device",
+       .kind = simulated::fault_kind::ignored,
+       .host = {},
+       .device = {},
+       .method = {},
+       .probability = 0.2},
   };
+  options.machines.hot_plug = true;
   options.store_failure = 0.01;
   options.disk_failure = 0.02;
   return options;
@@ -71,6 +85,7 @@ struct ledger {
   std::set<std::string> deletion_asked;
   int refused = 0;
   int answered = 0;
+  int plugged = 0; ///< devices attached and detached
   int waiting = 0; ///< in the end
 };
 
@@ -149,6 +164,13 @@ private:
         << server.spec->name << " is " << model::to_string(status) << ": " << server.status_reason;
     EXPECT_EQ(status == server_status::running, all_.auditor().is_running(server.id))
         << server.spec->name << " is " << model::to_string(status);
+    if (status != server_status::running)
+      return;
+    std::set<model::device_id> attached;
+    for (const auto& each : server.attachments)
+      attached.insert(each.device);
+    EXPECT_EQ(all_.auditor().devices_of(server.id), attached)
+        << server.spec->name << " has other devices than it should: " << server.status_reason;
   }
 
   /// It has time left, and fits nowhere.
@@ -164,7 +186,7 @@ private:
   }
 
   void act(int turn) {
-    switch (dice_.below(12)) {
+    switch (dice_.below(14)) {
     case 0:
     case 1:
     case 2:
@@ -183,6 +205,10 @@ private:
       return crash_agent();
     case 10:
       return crash_controller();
+    case 11:
+      return attach();
+    case 12:
+      return detach();
     default:
       return cut_and_heal();
     }
@@ -244,6 +270,31 @@ private:
     all_.port().command(model::act_on_server{name, action},
                         [this](const model::result<model::reply>&) { ++book_.answered; });
   }
+  /// Whatever its state: what may not be is refused.
+  void attach() {
+    const auto name = any_name();
+    const auto devices = all_.controller_runs() ? all_.devices() : std::vector<model::device_row>{};
+    if (name.empty() || devices.empty())
+      return;
+    const auto& device = devices[dice_.below(devices.size())].device;
+    plug(model::attach_device{name, to_string(device.info.id), std::nullopt});
+  }
+  void detach() {
+    if (!all_.controller_runs())
+      return;
+    std::vector<model::detach_device> held;
+    for (const auto& row : all_.servers())
+      for (const auto& each : row.server.attachments)
+        held.push_back({row.server.spec->name, to_string(each.device)});
+    if (!held.empty())
+      plug(held[dice_.below(held.size())]);
+  }
+  void plug(model::command what) {
+    all_.port().command(std::move(what), [this](const model::result<model::reply>& given) {
+      ++book_.answered;
+      book_.plugged += given ? 1 : 0;
+    });
+  }
   void crash_agent() {
     const auto which = dice_.below(hosts);
     all_.crash_agent(which);
@@ -279,13 +330,14 @@ TEST_P(StormTest, NothingIsGivenTwiceNothingIsLostEverythingSettles) {
   all.calm();
   all.check();
   const auto& net = all.all().network().counted();
-  std::printf("SEED=%llu steps=%llu answered=%d refused=%d waiting=%d starts=%zu frames=%llu "
-              "lost=%llu late=%llu\n",
-              static_cast<unsigned long long>(GetParam()),
-              static_cast<unsigned long long>(all.all().time().steps()), all.book().answered,
-              all.book().refused, all.book().waiting, all.all().auditor().starts(),
-              static_cast<unsigned long long>(net.sent), static_cast<unsigned long long>(net.lost),
-              static_cast<unsigned long long>(net.late));
+  std::printf(
+      "SEED=%llu steps=%llu answered=%d refused=%d plugged=%d waiting=%d starts=%zu frames=%llu "
+      "lost=%llu late=%llu\n",
+      static_cast<unsigned long long>(GetParam()),
+      static_cast<unsigned long long>(all.all().time().steps()), all.book().answered,
+      all.book().refused, all.book().plugged, all.book().waiting, all.all().auditor().starts(),
+      static_cast<unsigned long long>(net.sent), static_cast<unsigned long long>(net.lost),
+      static_cast<unsigned long long>(net.late));
   EXPECT_GT(all.all().auditor().starts(), 0U);
 }
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/program_options/options_description.hpp>
@@ -12,6 +13,7 @@
 #include <boost/program_options/variables_map.hpp>
 
 #include "apps/api_access.hpp"
+#include "sim/demand/byte_source.hpp"
 #include "sim/traces/alibaba.hpp"
 #include "sim/traces/submit.hpp"
 
@@ -54,10 +56,10 @@ bool write_file(const std::string& path, const std::string& text) {
 int convert(const po::variables_map& given) {
   const auto& path = given["nodes"].as<std::string>();
   const auto& out = given["inventory"].as<std::string>();
-  const auto nodes = sim::read_file(path).and_then(
-      [](const std::string& text) { return sim::read_alibaba_nodes(text); });
+  const auto nodes = sim::open_bytes(path).and_then(
+      [&path](auto bytes) { return sim::read_alibaba_nodes(std::move(bytes), path); });
   if (!nodes) {
-    return fail(path + ": " + nodes.error().message);
+    return fail(nodes.error().message);
   }
   tell_faulty(path, nodes->faulty);
   const auto yaml = sim::to_inventory_yaml(nodes->items, given["storage-mib"].as<std::int64_t>());
@@ -74,10 +76,10 @@ int convert(const po::variables_map& given) {
 
 int submit(const po::variables_map& given) {
   const auto& path = given["pods"].as<std::string>();
-  auto pods = sim::read_file(path).and_then(
-      [](const std::string& text) { return sim::read_alibaba_pods(text); });
+  auto pods = sim::open_bytes(path).and_then(
+      [&path](auto bytes) { return sim::read_alibaba_pods(std::move(bytes), path); });
   if (!pods) {
-    return fail(path + ": " + pods.error().message);
+    return fail(pods.error().message);
   }
   tell_faulty(path, pods->faulty);
   const auto limit = given["limit"].as<std::size_t>();

@@ -20,6 +20,11 @@ std::string_view trimmed(std::string_view text) {
 
 } // namespace
 
+std::string to_text(const csv_record& faulty) {
+  return "the row " + std::string{faulty.rule} +
+         (faulty.found.empty() ? std::string{} : " (" + faulty.found + ")");
+}
+
 csv_reader::csv_reader(std::unique_ptr<byte_source> from, std::string name, table_limits limits)
     : from_(std::move(from)), name_(std::move(name)), limits_(limits),
       buffer_(limits.row_bytes_max + block_bytes + 1) {}

@@ -32,6 +32,9 @@ struct csv_record {
   std::string found;     ///< what is there instead
 };
 
+/// What is wrong with a faulty row.
+[[nodiscard]] std::string to_text(const csv_record& faulty);
+
 /// Reads a table with named columns row by row, in place. RFC 4180: fields may be quoted and then
 /// hold commas, quotes (doubled) and line breaks; lines end in LF or CRLF. A byte order mark is
 /// skipped, and so are empty lines.

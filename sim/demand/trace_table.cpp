@@ -25,6 +25,10 @@ model::result<column_places> column_places::find(std::span<const trace_column> w
   return found;
 }
 
+std::string to_text(const field_fault& fault) {
+  return std::string{fault.rule} + (fault.most < 0 ? "" : std::to_string(fault.most));
+}
+
 std::string_view trace_row::name(std::size_t column) {
   constexpr std::size_t longest = 128;
   const auto value = text(column);

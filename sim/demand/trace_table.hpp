@@ -15,7 +15,7 @@
 #include "sim/demand/fields.hpp"
 #include "sim/demand/readers.hpp"
 
-// What the readers of the formats share; internal to sim/demand/.
+// What the readers of tables share; internal to sim/.
 
 namespace berth::sim {
 
@@ -48,6 +48,9 @@ struct field_fault {
   std::string_view rule;  ///< "must be ..."; a text that stays
   std::int64_t most = -1; ///< appended to the rule unless negative
 };
+
+/// The rule that is broken.
+[[nodiscard]] std::string to_text(const field_fault& fault);
 
 /// A row while a format turns it into an arrival. Asking for a field that does not hold what it
 /// should gives a harmless value and remembers the first such fault.

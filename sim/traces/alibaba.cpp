@@ -2,179 +2,154 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "model/text.hpp"
+#include "sim/demand/arrival.hpp"
+#include "sim/demand/csv_reader.hpp"
+#include "sim/demand/trace_table.hpp"
 
 namespace berth::sim {
 
 namespace {
 
-/// A row's number, `0` to `most`; fails naming the column.
-model::result<std::int64_t> number(const std::string& text, std::string_view name,
-                                   std::int64_t most) {
-  std::int64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end || value < 0 || value > most) {
-    return model::fail(model::errc::invalid_argument, std::string{name} + " is '" + text +
-                                                          "': must be a whole number from 0 to " +
-                                                          std::to_string(most));
-  }
-  return value;
+constexpr std::int64_t cpu_milli_max = std::int64_t{1'000} * 1'000;
+constexpr std::int64_t host_gpus_max = 64;
+
+/// Makes an item of a row, or leaves a fault in it.
+template <class Item> using row_converter = model::result<Item> (*)(trace_row& row);
+
+namespace node_column {
+enum : std::size_t { sn, cpu_milli, memory_mib, gpu, model };
 }
+constexpr std::array<trace_column, 5> node_columns{
+    {{"sn", true}, {"cpu_milli", true}, {"memory_mib", true}, {"gpu", true}, {"model", true}}};
 
-constexpr std::int64_t cpu_milli_max = 1'000'000;
-constexpr std::int64_t memory_mib_max = std::int64_t{64} * 1024 * 1024;
-constexpr std::int64_t gpus_max = 64;
-
-/// Positions of the columns that are needed.
-class column_map {
-public:
-  static model::result<column_map> find(const csv_table& table,
-                                        std::initializer_list<std::string_view> needed) {
-    column_map map;
-    for (const auto name : needed) {
-      auto position = column(table, name);
-      if (!position) {
-        return tl::unexpected{position.error()};
-      }
-      map.positions_.emplace_back(name, *position);
-    }
-    return map;
-  }
-
-  [[nodiscard]] const std::string& text(const csv_row& row, std::string_view name) const {
-    const auto found = std::find_if(positions_.begin(), positions_.end(),
-                                    [name](const auto& entry) { return entry.first == name; });
-    return row.fields.at(found->second);
-  }
-  [[nodiscard]] model::result<std::int64_t> value(const csv_row& row, std::string_view name,
-                                                  std::int64_t most) const {
-    return number(text(row, name), name, most);
-  }
-
-private:
-  std::vector<std::pair<std::string_view, std::size_t>> positions_;
-};
-
-model::result<alibaba_node> node_of(const csv_row& row, const column_map& columns) {
-  const auto cpu_milli = columns.value(row, "cpu_milli", cpu_milli_max);
-  const auto memory = columns.value(row, "memory_mib", memory_mib_max);
-  const auto gpus = columns.value(row, "gpu", gpus_max);
-  for (const auto* part : {&cpu_milli, &memory, &gpus}) {
-    if (!*part) {
-      return tl::unexpected{part->error()};
-    }
-  }
-  alibaba_node node{columns.text(row, "sn"), *cpu_milli / 1000, *memory,
-                    static_cast<std::int32_t>(*gpus), columns.text(row, "model")};
+model::result<alibaba_node> node_of(trace_row& row) {
+  const auto cpu_milli = row.whole(node_column::cpu_milli, cpu_milli_max);
+  const auto memory = row.whole(node_column::memory_mib, memory_mib_max);
+  const auto gpus = row.whole(node_column::gpu, host_gpus_max);
+  alibaba_node node{std::string{row.text(node_column::sn)}, cpu_milli / 1000, memory,
+                    static_cast<std::int32_t>(gpus), std::string{row.text(node_column::model)}};
   if (!model::is_name(node.name)) {
-    return model::fail(model::errc::invalid_argument, "sn is '" + node.name + "': not a host name");
+    row.blame(node_column::sn, "must be a host name");
   }
   if (node.gpus > 0 && !model::is_name(node.model)) {
-    return model::fail(model::errc::invalid_argument,
-                       "model is '" + node.model + "': a node with GPUs needs one");
+    row.blame(node_column::model, "must be a name where there are GPUs");
   }
   return node;
 }
 
 /// `A|B` as ordered alternatives; an empty text is any GPU.
-std::vector<model::device_selector> alternatives_of(std::string_view spec) {
-  std::vector<model::device_selector> alternatives;
-  while (!spec.empty()) {
-    const std::size_t end = std::min(spec.find('|'), spec.size());
-    if (end > 0) {
-      alternatives.push_back({gpu_model_of(spec.substr(0, end)), {}, {}, {}});
-    }
-    spec.remove_prefix(std::min(end + 1, spec.size()));
+std::vector<model::device_selector> selectors_of(std::string_view spec) {
+  std::vector<model::device_selector> selectors;
+  for (const auto word : alternatives(spec)) {
+    selectors.push_back({gpu_model_of(word), {}, {}, {}});
   }
-  if (alternatives.empty()) {
-    alternatives.emplace_back();
+  if (selectors.empty()) {
+    selectors.emplace_back();
   }
-  return alternatives;
+  return selectors;
 }
 
-model::result<model::server_spec> pod_of(const csv_row& row, const column_map& columns,
-                                         std::optional<std::size_t> gpu_spec) {
-  const auto cpu_milli = columns.value(row, "cpu_milli", cpu_milli_max);
-  const auto memory = columns.value(row, "memory_mib", memory_mib_max);
-  const auto gpus = columns.value(row, "num_gpu", gpus_max);
-  const auto gpu_milli = columns.value(row, "gpu_milli", 1000);
-  for (const auto* part : {&cpu_milli, &memory, &gpus, &gpu_milli}) {
-    if (!*part) {
-      return tl::unexpected{part->error()};
-    }
-  }
+namespace pod_column {
+enum : std::size_t { name, cpu_milli, memory_mib, num_gpu, gpu_milli, gpu_spec };
+}
+constexpr std::array<trace_column, 6> pod_columns{{{"name", true},
+                                                   {"cpu_milli", true},
+                                                   {"memory_mib", true},
+                                                   {"num_gpu", true},
+                                                   {"gpu_milli", true},
+                                                   {"gpu_spec"}}};
+
+model::result<model::server_spec> pod_of(trace_row& row) {
+  const auto cpu_milli = row.whole(pod_column::cpu_milli, cpu_milli_max);
+  const auto memory = row.whole(pod_column::memory_mib, memory_mib_max);
+  const auto gpus = row.whole(pod_column::num_gpu, host_gpus_max);
+  static_cast<void>(row.whole(pod_column::gpu_milli, 1000)); // a fraction is one GPU
   model::server_spec spec;
-  spec.name = columns.text(row, "name");
-  spec.vcpus = std::max<std::int64_t>(1, (*cpu_milli + 999) / 1000);
-  spec.memory_mib = std::max<std::int64_t>(1, *memory);
-  if (*gpus > 0) {
+  spec.name = row.text(pod_column::name);
+  spec.vcpus = std::max<std::int64_t>(1, (cpu_milli + 999) / 1000);
+  spec.memory_mib = std::max<std::int64_t>(1, memory);
+  if (gpus > 0) {
     model::device_request wish;
-    wish.count = static_cast<std::int32_t>(*gpus);
-    wish.alternatives = alternatives_of(gpu_spec ? row.fields.at(*gpu_spec) : std::string{});
+    wish.count = static_cast<std::int32_t>(gpus);
+    wish.alternatives = selectors_of(row.text(pod_column::gpu_spec));
     spec.devices.push_back(std::move(wish));
   }
-  auto valid = validate(spec);
-  if (!valid) {
+  if (auto valid = validate(spec); !valid) {
     return tl::unexpected{valid.error()};
   }
   return spec;
 }
 
+/// What is wrong with a row, or with the item that was made of it.
+template <class Item>
+std::optional<std::string> fault_of(const trace_row& row, const model::result<Item>& item,
+                                    std::span<const trace_column> columns) {
+  if (row.fault()) {
+    const auto column = row.fault()->column;
+    return std::string{columns[column].name} + " is " + in_quotes(row.text(column)) + ": " +
+           to_text(*row.fault());
+  }
+  return item ? std::nullopt : std::optional{item.error().message};
+}
+
 /// Turns every row into an item; rows that cannot be are reported.
-template <class Item, class Make> trace_table<Item> convert(const csv_table& table, Make make) {
+template <class Item>
+model::result<trace_table<Item>> read_table(std::unique_ptr<byte_source> from, std::string name,
+                                            std::span<const trace_column> columns,
+                                            row_converter<Item> make) {
+  auto table = csv_reader::open(std::move(from), std::move(name), {});
+  if (!table) {
+    return tl::unexpected{table.error()};
+  }
+  const auto places = column_places::find(columns, *table);
+  if (!places) {
+    return tl::unexpected{places.error()};
+  }
   trace_table<Item> found;
-  found.faulty = table.faulty;
   std::set<std::string> names;
-  for (const auto& row : table.rows) {
-    model::result<Item> item = make(row);
-    if (item && !names.insert(item->name).second) {
-      item = model::fail(model::errc::name_in_use, "the name " + item->name + " stood before");
+  csv_record record;
+  while (true) {
+    const auto more = table->next(record);
+    if (!more) {
+      return tl::unexpected{more.error()};
     }
-    if (item) {
-      found.items.push_back(*std::move(item));
+    if (!*more) {
+      return found;
+    }
+    if (!record.rule.empty()) {
+      found.faulty.push_back({record.line, to_text(record)});
+      continue;
+    }
+    trace_row row{record.fields, *places};
+    auto item = make(row);
+    auto fault = fault_of(row, item, columns);
+    if (!fault && !names.insert(item->name).second) {
+      fault = "the name " + item->name + " stood before";
+    }
+    if (fault) {
+      found.faulty.push_back({record.line, *std::move(fault)});
     } else {
-      found.faulty.push_back({row.line, item.error().message});
+      found.items.push_back(*std::move(item));
     }
   }
-  std::stable_sort(found.faulty.begin(), found.faulty.end(),
-                   [](const bad_row& a, const bad_row& b) { return a.line < b.line; });
-  return found;
 }
 
 } // namespace
 
-model::result<trace_table<alibaba_node>> read_alibaba_nodes(std::string_view csv) {
-  const auto table = parse_csv(csv);
-  if (!table) {
-    return tl::unexpected{table.error()};
-  }
-  const auto columns = column_map::find(*table, {"sn", "cpu_milli", "memory_mib", "gpu", "model"});
-  if (!columns) {
-    return tl::unexpected{columns.error()};
-  }
-  return convert<alibaba_node>(*table, [&](const csv_row& row) { return node_of(row, *columns); });
+model::result<trace_table<alibaba_node>> read_alibaba_nodes(std::unique_ptr<byte_source> from,
+                                                            std::string name) {
+  return read_table<alibaba_node>(std::move(from), std::move(name), node_columns, node_of);
 }
 
-model::result<trace_table<model::server_spec>> read_alibaba_pods(std::string_view csv) {
-  const auto table = parse_csv(csv);
-  if (!table) {
-    return tl::unexpected{table.error()};
-  }
-  const auto columns =
-      column_map::find(*table, {"name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli"});
-  if (!columns) {
-    return tl::unexpected{columns.error()};
-  }
-  const auto found = column(*table, "gpu_spec");
-  const auto gpu_spec = found ? std::optional{*found} : std::nullopt;
-  return convert<model::server_spec>(
-      *table, [&](const csv_row& row) { return pod_of(row, *columns, gpu_spec); });
+model::result<trace_table<model::server_spec>> read_alibaba_pods(std::unique_ptr<byte_source> from,
+                                                                 std::string name) {
+  return read_table<model::server_spec>(std::move(from), std::move(name), pod_columns, pod_of);
 }
 
 std::string gpu_model_of(std::string_view word) {

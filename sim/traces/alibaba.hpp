@@ -1,13 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/failure.hpp"
 #include "model/server.hpp"
-#include "sim/traces/csv.hpp"
+#include "sim/demand/byte_source.hpp"
 
 namespace berth::sim {
 
@@ -24,18 +26,28 @@ struct alibaba_node {
   friend bool operator==(const alibaba_node&, const alibaba_node&) = default;
 };
 
+/// A row that could not be used, with the line it starts on (the header is line 1).
+struct bad_row {
+  std::uint64_t line = 0;
+  std::string message;
+
+  friend bool operator==(const bad_row&, const bad_row&) = default;
+};
+
 template <class Item> struct trace_table {
   std::vector<Item> items;     ///< in the order of the file
   std::vector<bad_row> faulty; ///< rows that were left out, by line
 };
 
-[[nodiscard]] model::result<trace_table<alibaba_node>> read_alibaba_nodes(std::string_view csv);
+/// Fails, naming the table `name`, when it cannot be read or is none.
+[[nodiscard]] model::result<trace_table<alibaba_node>>
+read_alibaba_nodes(std::unique_ptr<byte_source> from, std::string name);
 
 /// The pods of `name,cpu_milli,memory_mib,num_gpu,gpu_milli[,gpu_spec,...]` as server requests in
 /// the order of the file: CPUs are rounded up to whole ones, a fraction of a GPU to one GPU;
 /// `gpu_spec` `A|B` becomes ordered alternatives; pods without GPUs become ordinary servers.
 [[nodiscard]] model::result<trace_table<model::server_spec>>
-read_alibaba_pods(std::string_view csv);
+read_alibaba_pods(std::unique_ptr<byte_source> from, std::string name);
 
 /// What a device list calls the GPU that the trace calls `word` (`V100M32` is a
 /// `Tesla V100-SXM2-32GB`); words that only the trace knows (`G2`, `G3`) stay.

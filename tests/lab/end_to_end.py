@@ -48,8 +48,10 @@ class EndToEnd(LabStory):
         """Types a letter on the guest's serial console, and gives what it says from then until the answer."""
         before = len(self.console())
         terminal = virsh("ttyconsole", f"berth-{self.server()['id']}").strip()
-        pathlib.Path(terminal).write_text(letter)
-        eventually(f"the guest's {answer}", lambda: answer in self.console()[before:], PATIENCE)
+        with open(terminal, "w", encoding="ascii") as line:  # QEMU reads while somebody has it open
+            line.write(letter)
+            line.flush()
+            eventually(f"the guest's {answer}", lambda: answer in self.console()[before:], PATIENCE)
         return self.console()[before:]
 
     def attached(self):

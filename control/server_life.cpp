@@ -269,6 +269,8 @@ void server_life::failed(task what, const model::failure& why) {
   early_exit_.reset();
   switch (what) {
   case task::define:
+    if (why.code == model::errc::busy)
+      return retry_later(server_status::deploying, why.message);
     return give_up(server_status::deploy_fail, why.message);
   case task::start:
     release_devices();

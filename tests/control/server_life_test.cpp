@@ -111,6 +111,17 @@ TEST_F(ServerLife, StartsOnlyWhenEveryDeviceHasGrantedItsUse) {
   EXPECT_EQ(status(), server_status::running);
 }
 
+TEST_F(ServerLife, ADefinitionThatMeetsABusyHypervisorIsTriedAgain) {
+  step(life::listed{});
+  step(life::wanted{wish(model::power::off)});
+  EXPECT_THAT(done(fail(errc::busy, "a volume is being built")), IsEmpty());
+  EXPECT_EQ(status(), server_status::deploying);
+  EXPECT_EQ(life_.observed().reason, "a volume is being built");
+  EXPECT_THAT(late(), ElementsAre("define"));
+  done();
+  EXPECT_EQ(status(), server_status::ready);
+}
+
 TEST_F(ServerLife, AStopThatIsIgnoredIsForcedAfterItsTime) {
   running();
   EXPECT_THAT(step(life::wanted{wish(model::power::off)}), ElementsAre("stop"));

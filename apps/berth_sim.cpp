@@ -1,4 +1,4 @@
-// berth-sim: brings real traces to a cluster.
+// berth-sim: plays demands on fleets, and brings real traces to a cluster.
 
 #include <chrono>
 #include <fstream>
@@ -13,6 +13,7 @@
 #include <boost/program_options/variables_map.hpp>
 
 #include "apps/api_access.hpp"
+#include "apps/sim_run.hpp"
 #include "sim/demand/byte_source.hpp"
 #include "sim/traces/alibaba.hpp"
 #include "sim/traces/submit.hpp"
@@ -26,10 +27,12 @@ constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
 constexpr const char* usage =
-    "usage: berth-sim convert alibaba --nodes FILE --inventory FILE [--storage-mib N]\n"
+    "usage: berth-sim run --hosts COUNTxMACHINE... --demand FILE [options]; see run --help\n"
+    "       berth-sim convert alibaba --nodes FILE --inventory FILE [--storage-mib N]\n"
     "       berth-sim submit --pods FILE [--controller URL] [--token-file FILE] [--ca-file FILE]\n"
     "                        [--concurrency N] [--limit N] [--report FILE]\n"
     "\n"
+    "run       plays a demand on a fleet and says what fits and what is refused\n"
     "convert   turns a node list of Alibaba's GPU trace of 2023 into an inventory for\n"
     "          berth-host --simulated\n"
     "submit    creates the trace's pods as servers, in trace order, and reports what became of "
@@ -147,6 +150,9 @@ int main(int argc, char** argv) {
     }
     return found;
   };
+  if (take("run")) {
+    return apps::run_simulation(arguments, std::cout, std::cerr);
+  }
   po::options_description flags;
   if (take("convert") && take("alibaba")) {
     flags.add_options()("nodes", po::value<std::string>());

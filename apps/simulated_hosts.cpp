@@ -1,8 +1,8 @@
 #include "apps/simulated_hosts.hpp"
 
-#include <filesystem>
 #include <utility>
 
+#include "apps/machine_files.hpp"
 #include "hostbackend/simulated/inventory.hpp"
 #include "hostbackend/simulated/simulated_backend.hpp"
 #include "model/random.hpp"
@@ -13,24 +13,10 @@ namespace simulated = hostbackend::simulated;
 
 namespace {
 
-/// The machine descriptions that come with the program: installed beside it, or in the source tree
-/// that it was built in.
-std::string machines_directory() {
-  std::error_code ignored;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-  for (const auto* place : {"../share/berth/machines", "../../../machines"})
-    if (const auto found = program / place; std::filesystem::is_directory(found, ignored))
-      return std::filesystem::weakly_canonical(found).string();
-  return "machines";
-}
-
 model::result<std::vector<simulated::simulated_host>> read_machines(const host_config& config) {
   if (!config.simulated_inventory.empty())
     return simulated::load_inventory(config.simulated_inventory, machines_directory());
-  auto path = config.simulated_machine;
-  if (path.find('/') == std::string::npos && !path.ends_with(".yaml"))
-    path = machines_directory() + "/" + path + ".yaml";
-  auto kind = simulated::load_machine(path);
+  auto kind = find_machine(config.simulated_machine);
   if (!kind)
     return tl::unexpected{std::move(kind.error())};
   return std::vector{simulated::make_host(config.name, std::move(*kind))};

@@ -1,0 +1,117 @@
+#include "apps/sim_run.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/golden.hpp"
+
+namespace berth::apps {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// A demand of one day for one machine, in a file.
+class SimRun : public ::testing::Test {
+protected:
+  SimRun() {
+    std::filesystem::create_directories(directory_);
+    std::ofstream file{demand_};
+    file << "arrive_s,lifetime_s,gpus,model\n";
+    for (int hour = 0; hour < 24; ++hour)
+      file << hour * 3600 << ",7200," << (hour % 4 == 3 ? 8 : hour % 3 + 1) << ",H100\n";
+  }
+  ~SimRun() override { std::filesystem::remove_all(directory_); }
+
+  int run(std::vector<std::string> words) {
+    out_.str({});
+    err_.str({});
+    return run_simulation(words, out_, err_);
+  }
+  std::vector<std::string> one_machine(std::vector<std::string> more = {}) {
+    std::vector<std::string> words{"--hosts", "1x" BERTH_SOURCE_DIR "/machines/hgx-h100.yaml",
+                                   "--demand", demand_};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  std::string json() {
+    std::ifstream in{json_};
+    return {std::istreambuf_iterator<char>{in}, {}};
+  }
+
+  const std::filesystem::path directory_ =
+      std::filesystem::temp_directory_path() / ("berth-sim-run-" + std::to_string(getpid()));
+  const std::string demand_ = directory_ / "demand.csv";
+  const std::string json_ = directory_ / "result.json";
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+TEST_F(SimRun, SaysWhatFitsAndWhatDoesNotUnderEachPolicy) {
+  ASSERT_EQ(run(one_machine({"--policy", "best-fit", "--policy", "spread", "--json", json_})), 0)
+      << err_.str();
+  EXPECT_TRUE(testing::matches_file(out_.str(), "tests/apps/sim/day.txt"));
+  EXPECT_EQ(err_.str(), "");
+  const auto all = nlohmann::json::parse(json());
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[1]["policy"], "spread");
+  const auto& result = all[0]["result"];
+  EXPECT_EQ(result["refused_by"], (nlohmann::json{{"devices", 6}, {"units", 6}}));
+  EXPECT_EQ(result["sizes"][3], (nlohmann::json{{"gpus", 8}, {"arrived", 6}, {"placed", 0}}));
+  EXPECT_EQ(result["models"][0]["gpu_seconds"], 8 * 23 * 3600.0);
+  EXPECT_EQ(result["series"].back()["gpus"], 8);
+}
+
+TEST_F(SimRun, SeveralSeedsGiveAMeanWhateverTheirOrder) {
+  const std::vector<std::string> failing{"--host-mtbf", "8h", "--host-mttr", "1h",
+                                         "--seeds",     "20", "--json",      json_};
+  ASSERT_EQ(run(one_machine(failing)), 0) << err_.str();
+  const auto text = out_.str();
+  EXPECT_THAT(text, HasSubstr("±"));
+  const auto all = nlohmann::json::parse(json());
+  ASSERT_EQ(all.size(), 20U);
+  EXPECT_EQ(all[19]["seed"], 20);
+  auto alone = failing;
+  alone.insert(alone.end(), {"--jobs", "1"});
+  ASSERT_EQ(run(one_machine(alone)), 0);
+  EXPECT_EQ(out_.str(), text);
+}
+
+TEST_F(SimRun, WrongCommandLinesAndFilesAreNamed) {
+  const auto refused = [&](std::vector<std::string> words, int status) {
+    EXPECT_EQ(run(std::move(words)), status);
+    EXPECT_EQ(out_.str(), "");
+    return err_.str();
+  };
+  EXPECT_THAT(refused({}, 2), HasSubstr("--hosts and --demand are needed"));
+  EXPECT_THAT(refused({"--nonsense"}, 2), HasSubstr("nonsense"));
+  for (const auto* hosts : {"x", "hgx-h100", "0xhgx-h100", "-1xhgx-h100", "2000000xhgx-h100"})
+    EXPECT_THAT(refused({"--hosts", hosts, "--demand", demand_}, 2), HasSubstr("20xhgx-h100"));
+  EXPECT_THAT(refused({"--hosts", "1x/no/machine.yaml", "--demand", demand_}, 2),
+              HasSubstr("/no/machine.yaml"));
+  EXPECT_THAT(refused(one_machine({"--policy", "luck"}), 2), HasSubstr("none of best-fit"));
+  EXPECT_THAT(refused(one_machine({"--format", "xls"}), 2), HasSubstr("philly-jobs"));
+  EXPECT_THAT(refused(one_machine({"--horizon", "soon"}), 2), HasSubstr("30d"));
+  EXPECT_THAT(refused(one_machine({"--seeds", "0"}), 2), HasSubstr("--seeds"));
+  EXPECT_EQ(run(one_machine({"--json", "/no/where.json"})), 1);
+  EXPECT_THAT(out_.str(), HasSubstr("best-fit")) << "what was found is shown all the same";
+  EXPECT_THAT(err_.str(), HasSubstr("cannot write /no/where.json"));
+}
+
+TEST_F(SimRun, AModelThatNoHostHasIsAMistake) {
+  std::ofstream{demand_} << "arrive_s,lifetime_s,gpus,model\n0,60,1,H10O\n";
+  EXPECT_EQ(run(one_machine()), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("H10O"));
+}
+
+} // namespace
+} // namespace berth::apps

@@ -196,7 +196,7 @@ TEST(FleetRunProperty, AgreesWithAPoolWhereNoHostCanBeTheWrongOne) {
 
 demand_plan busy() {
   demand_plan plan;
-  plan.arrivals_per_hour = 120;
+  plan.arrivals_per_hour = 30;
   plan.shapes = {{.weight = 3, .gpus = 1}, {.weight = 1, .gpus = 4}, {.weight = 1, .gpus = 8}};
   return plan;
 }
@@ -227,7 +227,7 @@ TEST(FleetRunProperty, FailuresTakeTheirShareAndNothingIsLost) {
   }
   // A device is down by itself for 12 h in 20.5 days, with its host for 6 h in 10.25 days.
   const double expected = 1 - (20.0 / 20.5) * (10.0 / 10.25);
-  EXPECT_NEAR(broken / all, expected, 0.1 * expected);
+  EXPECT_NEAR(broken / all, expected, 0.15 * expected);
 }
 
 TEST(FleetRun, OneSeedOneResultOnEveryMachine) {
@@ -239,10 +239,10 @@ TEST(FleetRun, OneSeedOneResultOnEveryMachine) {
   EXPECT_EQ(result, play(7));
   EXPECT_NE(result, play(8));
   // These figures were computed once, and must come out wherever this runs.
-  EXPECT_EQ(result.arrived, 86356U);
-  EXPECT_EQ(result.placed, 45340U);
-  EXPECT_EQ(result.failed, 258U);
-  EXPECT_EQ(result.events, 183356U);
+  EXPECT_EQ(result.arrived, 21786U);
+  EXPECT_EQ(result.placed, 18522U);
+  EXPECT_EQ(result.failed, 148U);
+  EXPECT_EQ(result.events, 82149U);
 }
 
 } // namespace

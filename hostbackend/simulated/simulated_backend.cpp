@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "hostbackend/simulated/host_truth.hpp"
+
 namespace berth::hostbackend::simulated {
 
 using model::errc;
@@ -79,44 +81,24 @@ errc code_of_failing(const operation& what) {
 
 } // namespace
 
-/// What is true of the host now. Outlives the backend only until the timers that hold it weakly
-/// have fired.
+/// Time, faults and the listener around what is true of the host. Outlives the backend only until
+/// the timers that hold it weakly have fired.
 class simulated_backend::state : public std::enable_shared_from_this<state> {
 public:
   state(simulated_host host, std::shared_ptr<const simulated_settings> settings, timer& clock,
         model::random dice)
-      : host_{std::move(host)}, settings_{std::move(settings)}, clock_{clock}, dice_{dice} {
-    const auto& kind = *host_.kind;
-    devices_.reserve(kind.devices.size());
-    for (std::size_t i = 0; i < kind.devices.size(); ++i)
-      devices_.push_back({.id = device_id_of(host_, i)});
-  }
+      : host_{std::move(host)}, settings_{std::move(settings)}, clock_{clock}, dice_{dice},
+        truth_{host_, *settings_} {}
 
   // Everything below is guarded by mutex_, except where it says otherwise.
 
-  struct device_cell {
-    model::device_id id;
-    bool present = true;
-    bool bound = false;
-    bool unreadable = false;
-    bool link_degraded = false;
-    std::string last_reset{};
-    std::optional<model::server_id> held_by{};
-  };
-  struct server_cell {
-    bool running = false;
-    std::vector<model::device_id> defined; ///< devices of its definition
-    std::vector<model::device_id> held{};  ///< devices that it runs with
-    std::string paused{};
-  };
   struct strike {
     fault_kind kind = fault_kind::fail;
     double factor = 1;
   };
-  /// A guest does what it was asked to after a while: lets go of the device, or powers off.
+  /// A guest does what it was asked to after a while.
   struct guest_answer {
-    model::server_id server;
-    std::optional<model::device_id> device;
+    guest_request what;
     model::duration delay{};
   };
   struct waiting {
@@ -186,17 +168,19 @@ public:
     std::vector<guest_answer> answers;
     {
       const std::lock_guard lock{mutex_};
-      result = struck ? strike_down(what, *struck, events) : carry_out(what);
+      result = struck ? strike_down(what, *struck, events) : truth_.carry_out(what);
       listener = listener_;
-      answers = std::exchange(guest_answers_, {});
+      for (const auto& asked : truth_.take_requests())
+        answers.push_back(
+            {asked, draw(asked.device ? settings_->guest_unplug : settings_->guest_shutdown)});
     }
     for (const auto& answer : answers)
       clock_.after(answer.delay, [weak = weak_from_this(), answer] {
         const auto self = weak.lock();
-        if (self && answer.device)
-          self->let_go(answer.server, *answer.device);
+        if (self && answer.what.device)
+          self->let_go(answer.what.server, *answer.what.device);
         else if (self)
-          self->end_guest(answer.server, "the guest powered off");
+          self->end_guest(answer.what.server, "the guest powered off");
       });
     go_on_after(what);
     done(std::move(result));
@@ -226,12 +210,12 @@ public:
       return false;
     if (one.device) {
       const auto id = device_of(what);
-      const auto index = id ? index_of(*id) : std::nullopt;
+      const auto index = id ? truth_.index_of(*id) : std::nullopt;
       if (!index || host_.kind->devices[*index].address != *one.device)
         return false;
     }
     const auto* reset = std::get_if<reset_device>(&what);
-    if (!one.method.empty() && (reset == nullptr || method_of(*reset) != one.method))
+    if (!one.method.empty() && (reset == nullptr || truth_.method_of(*reset) != one.method))
       return false;
     if (one.probability < 1 && !dice_.chance(one.probability))
       return false;
@@ -249,48 +233,32 @@ public:
     return model::duration{static_cast<std::int64_t>(nanoseconds * settings_->time_scale)};
   }
 
-  [[nodiscard]] std::optional<std::size_t> index_of(const model::device_id& id) const {
-    for (std::size_t i = 0; i < devices_.size(); ++i)
-      if (devices_[i].id == id)
-        return i;
-    return std::nullopt;
-  }
-  [[nodiscard]] std::string method_of(const reset_device& reset) const {
-    const auto index = index_of(reset.device);
-    if (!reset.method.empty() || !index || host_.kind->devices[*index].reset_methods.empty())
-      return reset.method;
-    return host_.kind->devices[*index].reset_methods.front();
-  }
-  [[nodiscard]] std::string name_of(std::size_t index) const {
-    return "device " + to_string(host_.kind->devices[index].address);
-  }
-
   outcome strike_down(const operation& what, const strike& struck,
                       std::vector<backend_event>& events) {
     const auto name = std::string{operation_name(what)};
     const auto id = device_of(what);
-    const auto index = id ? index_of(*id) : std::nullopt;
+    const auto index = id ? truth_.index_of(*id) : std::nullopt;
     switch (struck.kind) {
     case fault_kind::unknown:
       if (dice_.chance(0.5))
-        (void)carry_out(what);
+        (void)truth_.carry_out(what);
       return fail(errc::outcome_unknown, name + ": the answer was lost (injected)");
     case fault_kind::off_bus:
       if (!index)
         break;
-      devices_[*index].present = false;
-      devices_[*index].bound = false;
+      truth_.device(*index).present = false;
+      truth_.device(*index).bound = false;
       events.emplace_back(device_vanished{*id, "fell off the bus (injected)"});
-      return fail(errc::device_lost, name_of(*index) + " fell off the bus (injected)");
+      return fail(errc::device_lost, truth_.name_of(*index) + " fell off the bus (injected)");
     case fault_kind::ignored:
       return std::monostate{};
     case fault_kind::unreadable:
     case fault_kind::link_degraded: {
-      auto result = carry_out(what);
+      auto result = truth_.carry_out(what);
       if (index && struck.kind == fault_kind::unreadable)
-        devices_[*index].unreadable = true;
+        truth_.device(*index).unreadable = true;
       else if (index)
-        devices_[*index].link_degraded = true;
+        truth_.device(*index).link_degraded = true;
       return result;
     }
     default:
@@ -299,260 +267,40 @@ public:
     return fail(code_of_failing(what), name + " failed (injected)");
   }
 
-  outcome carry_out(const operation& what) {
-    return std::visit([this](const auto& one) { return run(one); }, what);
-  }
-
-  [[nodiscard]] bool can_plug() const { return host_.kind->hot_plug || settings_->hot_plug; }
-
-  outcome run(const discover&) {
-    auto info = describe(host_, settings_->agent_version);
-    info.hot_plug = can_plug();
-    std::erase_if(info.devices, [this](const auto& device) {
-      const auto index = index_of(device.id);
-      return index && !devices_[*index].present;
-    });
-    return info;
-  }
-
-  /// The present device, or why not.
-  model::result<device_cell*> present(const model::device_id& id) {
-    const auto index = index_of(id);
-    if (!index)
-      return fail(errc::not_found, "no device " + to_string(id) + " on host " + host_.name);
-    if (!devices_[*index].present)
-      return fail(errc::device_lost, name_of(*index) + " is not on the bus");
-    return &devices_[*index];
-  }
-
-  outcome run(const bind_device& what) {
-    const auto cell = present(what.device);
-    if (!cell)
-      return tl::unexpected<model::failure>{cell.error()};
-    const auto& facts = host_.kind->devices[*index_of(what.device)];
-    if (!facts.unusable_reason.empty())
-      return fail(errc::group_not_viable,
-                  "device " + to_string(facts.address) + ": " + facts.unusable_reason);
-    (*cell)->bound = true;
-    return std::monostate{};
-  }
-
-  outcome run(const reset_device& what) {
-    const auto cell = present(what.device);
-    if (!cell)
-      return tl::unexpected<model::failure>{cell.error()};
-    const auto index = *index_of(what.device);
-    if ((*cell)->held_by)
-      return fail(errc::reset_failed,
-                  name_of(index) + " is held by server " + to_string(*(*cell)->held_by));
-    const auto& methods = host_.kind->devices[index].reset_methods;
-    const auto method = method_of(what);
-    if (std::find(methods.begin(), methods.end(), method) == methods.end())
-      return fail(errc::reset_failed,
-                  name_of(index) + " has no reset method" + (method.empty() ? "" : " " + method));
-    (*cell)->last_reset = method;
-    (*cell)->unreadable = false;
-    (*cell)->link_degraded = false;
-    return std::monostate{};
-  }
-
-  outcome run(const verify_device& what) {
-    const auto cell = present(what.device);
-    if (!cell)
-      return tl::unexpected<model::failure>{cell.error()};
-    const bool readable = !(*cell)->unreadable;
-    return device_evidence{.reset_method = (*cell)->last_reset,
-                           .config_readable = readable,
-                           .identity_matches = readable,
-                           .bars_match = readable,
-                           .link_matches = readable && !(*cell)->link_degraded,
-                           .vfio_bound = (*cell)->bound,
-                           .group_released = !(*cell)->held_by};
-  }
-
-  outcome run(const define_server& what) {
-    auto& cell = servers_[what.server.id];
-    if (cell.running)
-      return fail(errc::hypervisor_failed,
-                  "server " + to_string(what.server.id) + " runs and cannot be redefined");
-    cell.defined.clear();
-    for (const auto& one : what.server.attachments)
-      cell.defined.push_back(one.device);
-    return std::monostate{};
-  }
-
-  /// What a hypervisor checks before it opens a device.
-  model::result<void> may_be_used(const model::device_id& id) {
-    const auto device = present(id);
-    if (!device)
-      return tl::unexpected<model::failure>{device.error()};
-    const auto name = name_of(*index_of(id));
-    if (!(*device)->bound)
-      return fail(errc::hypervisor_failed, name + " is not bound to vfio-pci");
-    if ((*device)->held_by)
-      return fail(errc::hypervisor_failed,
-                  name + " is in use by server " + to_string(*(*device)->held_by));
-    if ((*device)->unreadable)
-      return fail(errc::hypervisor_failed, name + ": unknown header type 7f");
-    return {};
-  }
-
-  outcome run(const plug_device& what) {
-    const auto found = servers_.find(what.server.id);
-    if (found == servers_.end() || !found->second.running)
-      return fail(errc::wrong_state, "server " + to_string(what.server.id) + " does not run");
-    auto& held = found->second.held;
-    if (std::ranges::find(held, what.device) != held.end())
-      return std::monostate{};
-    if (!can_plug())
-      return fail(errc::wrong_state, "host " + host_.name + " does not plug into running servers");
-    if (auto usable = may_be_used(what.device); !usable)
-      return tl::unexpected<model::failure>{std::move(usable.error())};
-    devices_[*index_of(what.device)].held_by = what.server.id;
-    held.push_back(what.device);
-    return std::monostate{};
-  }
-
-  outcome run(const unplug_device& what) {
-    const auto found = servers_.find(what.server);
-    if (found == servers_.end() || !found->second.running)
-      return std::monostate{};
-    const auto& held = found->second.held;
-    if (std::ranges::find(held, what.device) != held.end())
-      guest_answers_.push_back({what.server, what.device, draw(settings_->guest_unplug)});
-    return std::monostate{};
-  }
-
-  outcome run(const start_server& what) {
-    const auto found = servers_.find(what.server.id);
-    if (found == servers_.end())
-      return fail(errc::hypervisor_failed,
-                  "server " + to_string(what.server.id) + " is not defined");
-    auto& cell = found->second;
-    if (cell.running)
-      return std::monostate{};
-    for (const auto& id : cell.defined)
-      if (auto usable = may_be_used(id); !usable)
-        return tl::unexpected<model::failure>{std::move(usable.error())};
-    for (const auto& id : cell.defined)
-      devices_[*index_of(id)].held_by = what.server.id;
-    cell.held = cell.defined;
-    cell.running = true;
-    return std::monostate{};
-  }
-
-  void power_off(const model::server_id& server) {
-    for (auto& device : devices_)
-      if (device.held_by == server)
-        device.held_by.reset();
-    if (const auto found = servers_.find(server); found != servers_.end()) {
-      found->second.running = false;
-      found->second.paused.clear();
-    }
-  }
-
-  outcome run(const stop_server& what) {
-    const auto found = servers_.find(what.server);
-    if (found == servers_.end() || !found->second.running)
-      return std::monostate{};
-    if (what.force) {
-      power_off(what.server);
-      return std::monostate{};
-    }
-    guest_answers_.push_back({what.server, std::nullopt, draw(settings_->guest_shutdown)});
-    return std::monostate{};
-  }
-
-  outcome run(const undefine_server& what) {
-    const auto found = servers_.find(what.server);
-    if (found == servers_.end())
-      return std::monostate{};
-    if (found->second.running)
-      return fail(errc::hypervisor_failed,
-                  "server " + to_string(what.server) + " runs: stop it first");
-    servers_.erase(found);
-    return std::monostate{};
-  }
-
-  outcome run(const list_servers&) {
-    server_listing all{.servers = {}, .unknown_domains = unknown_domains_};
-    all.servers.reserve(servers_.size());
-    for (const auto& [id, cell] : servers_)
-      all.servers.push_back({.server = id,
-                             .running = cell.running,
-                             .devices = cell.running ? cell.held : cell.defined,
-                             .paused = cell.paused});
-    return all;
-  }
-
   // Not guarded: take the lock themselves.
 
+  /// Where it was so already, nobody hears of it.
+  void tell_if(bool happened, std::unique_lock<std::mutex> lock, backend_event what) {
+    const auto listener = listener_;
+    lock.unlock();
+    if (happened && listener)
+      listener(std::move(what));
+  }
   void end_guest(const model::server_id& server, const std::string& reason) {
-    std::function<void(backend_event)> listener;
-    {
-      const std::lock_guard lock{mutex_};
-      const auto found = servers_.find(server);
-      if (found == servers_.end() || !found->second.running)
-        return;
-      power_off(server);
-      listener = listener_;
-    }
-    if (listener)
-      listener(server_exited{server, reason});
+    std::unique_lock lock{mutex_};
+    const bool happened = truth_.power_off(server);
+    tell_if(happened, std::move(lock), server_exited{server, reason});
   }
-
   void let_go(const model::server_id& server, const model::device_id& device) {
-    std::function<void(backend_event)> listener;
-    {
-      const std::lock_guard lock{mutex_};
-      const auto found = servers_.find(server);
-      if (found == servers_.end() || !found->second.running ||
-          std::erase(found->second.held, device) == 0)
-        return;
-      if (const auto index = index_of(device); index && devices_[*index].held_by == server)
-        devices_[*index].held_by.reset();
-      listener = listener_;
-    }
-    if (listener)
-      listener(device_left{server, device});
+    std::unique_lock lock{mutex_};
+    const bool happened = truth_.let_go(server, device);
+    tell_if(happened, std::move(lock), device_left{server, device});
   }
-
   void pause(const model::server_id& server, const std::string& reason) {
-    std::function<void(backend_event)> listener;
-    {
-      const std::lock_guard lock{mutex_};
-      const auto found = servers_.find(server);
-      if (found == servers_.end() || !found->second.running)
-        return;
-      found->second.paused = reason;
-      listener = listener_;
-    }
-    if (listener && reason.empty())
-      listener(server_resumed{server});
-    else if (listener)
-      listener(server_paused{server, reason});
-  }
-
-  void set_present(const model::device_id& id, bool here, const std::string& reason) {
-    std::function<void(backend_event)> listener;
-    {
-      const std::lock_guard lock{mutex_};
-      const auto index = index_of(id);
-      if (!index || devices_[*index].present == here)
-        return;
-      auto& cell = devices_[*index];
-      const auto holder = cell.held_by;
-      cell = {.id = id};
-      cell.present = here;
-      cell.held_by = here ? std::nullopt : holder; // its guest still runs, without it
-      listener = listener_;
-    }
-    if (!listener)
-      return;
-    if (here)
-      listener(device_appeared{id});
+    std::unique_lock lock{mutex_};
+    const bool happened = truth_.pause(server, reason);
+    if (reason.empty())
+      tell_if(happened, std::move(lock), server_resumed{server});
     else
-      listener(device_vanished{id, reason});
+      tell_if(happened, std::move(lock), server_paused{server, reason});
+  }
+  void set_present(const model::device_id& id, bool here, const std::string& reason) {
+    std::unique_lock lock{mutex_};
+    const bool happened = truth_.set_present(id, here);
+    if (here)
+      tell_if(happened, std::move(lock), device_appeared{id});
+    else
+      tell_if(happened, std::move(lock), device_vanished{id, reason});
   }
 
   std::deque<waiting> calm() {
@@ -567,11 +315,8 @@ public:
   timer& clock_;
   std::mutex mutex_;
   model::random dice_;
+  host_truth truth_;
   std::function<void(backend_event)> listener_;
-  std::vector<device_cell> devices_; ///< as in the machine, by index
-  std::map<model::server_id, server_cell> servers_;
-  std::vector<guest_answer> guest_answers_;               ///< to be timed
-  std::vector<std::string> unknown_domains_;              ///< ascending
   bool calm_ = false;                                     ///< the plan's faults are over
   std::vector<std::pair<fault, std::uint32_t>> injected_; ///< with strikes so far
   std::vector<std::uint32_t> strikes_;                    ///< of the plan's faults
@@ -627,8 +372,7 @@ void simulated_backend::pause_server(const model::server_id& server, const std::
 
 void simulated_backend::add_unknown_domain(std::string name) {
   const std::lock_guard lock{state_->mutex_};
-  auto& names = state_->unknown_domains_;
-  names.insert(std::ranges::lower_bound(names, name), std::move(name));
+  state_->truth_.add_unknown_domain(std::move(name));
 }
 
 void simulated_backend::crash_server(const model::server_id& server, const std::string& reason) {
@@ -637,15 +381,7 @@ void simulated_backend::crash_server(const model::server_id& server, const std::
 
 void simulated_backend::power_cycle() {
   const std::lock_guard lock{state_->mutex_};
-  for (auto& device : state_->devices_) {
-    const bool here = device.present;
-    device = {.id = device.id};
-    device.present = here;
-  }
-  for (auto& [id, server] : state_->servers_) {
-    server.running = false;
-    server.paused.clear();
-  }
+  state_->truth_.power_cycle();
 }
 
 } // namespace berth::hostbackend::simulated

@@ -7,9 +7,11 @@
 #include <future>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <thread>
 #include <utility>
 
+#include <boost/math/distributions/students_t.hpp>
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/value_semantic.hpp>
@@ -21,6 +23,8 @@
 #include "cli/amounts.hpp"
 #include "cli/table.hpp"
 #include "model/text.hpp"
+#include "sim/demand/fit.hpp"
+#include "sim/demand/generator.hpp"
 #include "sim/demand/readers.hpp"
 #include "sim/fleet/run.hpp"
 
@@ -53,13 +57,18 @@ constexpr const char* usage =
     "  --format NAME           berth (the default), alibaba-pods, philly-jobs, packing-timeline\n"
     "  --strict                a row that cannot be used ends it\n"
     "  --split                 a job of more GPUs than a host has becomes several servers\n"
+    "  --draw                  each seed draws arrivals like these, from a generator that is "
+    "fitted to\n"
+    "                          them, up to the horizon; without it, every seed plays these\n"
+    "  --growth PERCENT        with --draw: so many more arrivals every month (0)\n"
     "  --policy NAME           how hosts are compared; several are compared side by side\n"
     "  --tell-lifetimes        the scheduler knows when each server will leave\n"
     "  --horizon TIME          ends then, such as 30d; without it, with the last arrival\n"
     "  --turnover TIME         from a server's end to its GPUs' being free (3s)\n"
     "  --device-mtbf TIME --device-mttr TIME    failures of each GPU; none without them\n"
     "  --host-mtbf TIME --host-mttr TIME        failures of each host; none without them\n"
-    "  --seeds N               plays N times, each with other failures (1)\n"
+    "  --seeds N               plays N times, each with other failures, and arrivals with --draw "
+    "(1)\n"
     "  --jobs N                so many at a time (the number of processors)\n"
     "  --json FILE             everything as JSON\n";
 
@@ -69,6 +78,8 @@ struct wish {
   std::string demand;
   sim::trace_format format = sim::trace_format::berth;
   sim::read_options reading;
+  bool draw = false;
+  double growth = 0; ///< of arrivals per month
   unsigned seeds = 1;
   unsigned jobs = 1;
   std::string json;
@@ -87,7 +98,8 @@ po::options_description flags() {
     add(text, po::value<std::string>(), "");
   for (const auto* number : {"seeds", "jobs"})
     add(number, po::value<unsigned>(), "");
-  for (const auto* flag : {"strict", "split", "tell-lifetimes"})
+  add("growth", po::value<double>(), "");
+  for (const auto* flag : {"strict", "split", "tell-lifetimes", "draw"})
     add(flag, po::bool_switch(), "");
   return known;
 }
@@ -187,6 +199,12 @@ result<wish> wish_of(const po::variables_map& given) {
   what.reading.strict = given["strict"].as<bool>();
   if (given["split"].as<bool>())
     what.reading.large = sim::large_jobs::split;
+  what.draw = given["draw"].as<bool>();
+  what.growth = given.count("growth") > 0 ? given["growth"].as<double>() / 100 : 0;
+  if (what.draw && what.scenario.horizon.count() == 0)
+    return fail(errc::invalid_argument, "--draw needs a --horizon: it draws until then");
+  if (!what.draw && what.growth != 0)
+    return fail(errc::invalid_argument, "--growth needs --draw: what was seen does not grow");
   what.seeds = given.count("seeds") > 0 ? given["seeds"].as<unsigned>() : 1;
   what.jobs = given.count("jobs") > 0 ? given["jobs"].as<unsigned>()
                                       : std::max(1U, std::thread::hardware_concurrency());
@@ -200,9 +218,27 @@ result<wish> wish_of(const po::variables_map& given) {
 
 using runs = std::vector<sim::run_result>; ///< by seed
 
+/// What arrives: what was read, or a plan that draws the like.
+struct offered {
+  sim::demand seen;
+  std::optional<sim::demand_plan> plan;
+};
+
+result<sim::run_result> play_one(const sim::scenario& scenario, const offered& what,
+                                 unsigned seed) {
+  if (!what.plan) {
+    sim::demand_source source{what.seen};
+    return sim::run(scenario, source, seed);
+  }
+  auto drawn = sim::demand_generator::make(*what.plan, seed, scenario.horizon);
+  if (!drawn)
+    return tl::unexpected{drawn.error()};
+  return sim::run(scenario, *drawn, seed);
+}
+
 /// Each run is alone on its thread; the results are in the order of the seeds, whatever finished
 /// first.
-result<runs> play(const wish& what, const sim::demand& demand, const scheduler::policy* policy) {
+result<runs> play(const wish& what, const offered& demand, const scheduler::policy* policy) {
   auto scenario = what.scenario;
   scenario.policy = policy;
   runs done;
@@ -210,8 +246,7 @@ result<runs> play(const wish& what, const sim::demand& demand, const scheduler::
     std::vector<std::future<result<sim::run_result>>> under_way;
     for (unsigned seed = first; seed <= what.seeds && seed < first + what.jobs; ++seed)
       under_way.push_back(std::async(std::launch::async, [&scenario, &demand, seed] {
-        sim::demand_source source{demand};
-        return sim::run(scenario, source, seed);
+        return play_one(scenario, demand, seed);
       }));
     for (auto& one : under_way) {
       auto played = one.get();
@@ -224,7 +259,7 @@ result<runs> play(const wish& what, const sim::demand& demand, const scheduler::
 }
 
 /// The mean of a figure over the runs, with half the width of its 95 % interval if there are
-/// several that differ (normal approximation).
+/// several that differ (Student's t).
 template <class Figure> std::string mean(const runs& all, const char* format, Figure figure) {
   double sum = 0;
   for (const auto& one : all)
@@ -235,9 +270,10 @@ template <class Figure> std::string mean(const runs& all, const char* format, Fi
   for (const auto& one : all)
     squares += (figure(one) - middle) * (figure(one) - middle);
   auto text = fmt::format(fmt::runtime(format), middle);
-  if (all.size() > 1 && squares > 0)
-    text +=
-        " ± " + fmt::format(fmt::runtime(format), 1.96 * std::sqrt(squares / (count - 1) / count));
+  if (all.size() > 1 && squares > 0) {
+    const auto t = boost::math::quantile(boost::math::students_t{count - 1}, 0.975);
+    text += " ± " + fmt::format(fmt::runtime(format), t * std::sqrt(squares / (count - 1) / count));
+  }
   return text;
 }
 
@@ -281,12 +317,21 @@ cli::table by_size(const std::vector<std::pair<std::string, runs>>& all) {
   cli::table table{{"GPUs of the server", "arrived"}, {}};
   for (const auto& [policy, played] : all)
     table.header.push_back("refused, " + policy);
-  for (const auto& [gpus, size] : all.front().second.front().sizes) {
-    std::vector<std::string> row{std::to_string(gpus), std::to_string(size.arrived)};
+  std::set<std::uint16_t> sizes; // a seed may draw one that another does not
+  for (const auto& one : all.front().second)
+    for (const auto& [gpus, figures] : one.sizes)
+      sizes.insert(gpus);
+  const auto of = [](const sim::run_result& one, std::uint16_t gpus) {
+    const auto found = one.sizes.find(gpus);
+    return found == one.sizes.end() ? sim::size_figures{} : found->second;
+  };
+  for (const auto gpus : sizes) {
+    std::vector<std::string> row{std::to_string(gpus)};
+    row.push_back(mean(all.front().second, "{:.0f}",
+                       [&](const auto& one) { return double(of(one, gpus).arrived); }));
     for (const auto& [policy, played] : all)
-      row.push_back(mean(played, "{:.0f}", [gpus = gpus](const auto& one) {
-        const auto& here = one.sizes.at(gpus);
-        return double(here.arrived - here.placed);
+      row.push_back(mean(played, "{:.0f}", [&](const auto& one) {
+        return double(of(one, gpus).arrived - of(one, gpus).placed);
       }));
     table.rows.push_back(std::move(row));
   }
@@ -295,7 +340,8 @@ cli::table by_size(const std::vector<std::pair<std::string, runs>>& all) {
 
 void tell(std::ostream& out, const std::vector<std::pair<std::string, runs>>& all) {
   const auto& first = all.front().second.front();
-  out << fmt::format("{} servers in {:.1f} days", first.arrived,
+  out << mean(all.front().second, "{:.0f}", [](const auto& one) { return double(one.arrived); })
+      << fmt::format(" servers in {:.1f} days",
                      std::chrono::duration<double>(first.span).count() / 86'400);
   for (const auto& [name, model] : first.models)
     out << fmt::format(", {} {}", model.gpus, name);
@@ -369,17 +415,33 @@ result<void> check_models(const sim::demand_names& names, const sim::scenario& w
   return sim::check_models(unknown, known);
 }
 
+result<offered> offer_of(const wish& what, sim::demand&& seen, std::ostream& err) {
+  offered made{std::move(seen), std::nullopt};
+  if (!what.draw)
+    return made;
+  auto found = sim::fit(made.seen);
+  if (!found)
+    return tl::unexpected{found.error()};
+  err << sim::to_text(*found);
+  found->plan.growth_per_month = what.growth;
+  made.plan = std::move(found->plan);
+  return made;
+}
+
 result<void> simulate(const wish& what, std::ostream& out, std::ostream& err) {
-  const auto demand = sim::read_demand_file(what.format, what.demand, what.reading);
+  auto demand = sim::read_demand_file(what.format, what.demand, what.reading);
   if (!demand)
     return tl::unexpected{demand.error()};
   if (demand->report.skipped > 0 || !demand->report.remarks.empty())
     err << sim::to_text(demand->report);
   if (auto checked = check_models(demand->names, what.scenario); !checked)
     return checked;
+  auto offer = offer_of(what, std::move(*demand), err);
+  if (!offer)
+    return tl::unexpected{offer.error()};
   std::vector<std::pair<std::string, runs>> all;
   for (const auto* policy : what.policies) {
-    auto played = play(what, *demand, policy);
+    auto played = play(what, *offer, policy);
     if (!played)
       return tl::unexpected{played.error()};
     all.emplace_back(scheduler::name_of(*policy), std::move(*played));

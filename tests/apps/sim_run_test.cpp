@@ -86,6 +86,23 @@ TEST_F(SimRun, SeveralSeedsGiveAMeanWhateverTheirOrder) {
   EXPECT_EQ(out_.str(), text);
 }
 
+TEST_F(SimRun, DrawsTheLikeOfWhatWasSeenForEachSeed) {
+  ASSERT_EQ(run(one_machine({"--draw", "--horizon", "10d", "--seeds", "5", "--json", json_})), 0)
+      << err_.str();
+  EXPECT_THAT(err_.str(), HasSubstr("arrivals")) << "what was fitted is said";
+  const auto all = nlohmann::json::parse(json());
+  ASSERT_EQ(all.size(), 5U);
+  double arrived = 0;
+  for (const auto& one : all)
+    arrived += one["result"]["arrived"].get<double>();
+  EXPECT_NEAR(arrived / 5, 250, 60) << "24 in 23 hours were seen";
+  EXPECT_NE(all[0]["result"], all[1]["result"]);
+  ASSERT_EQ(run(one_machine({"--draw", "--horizon", "90d", "--growth", "100", "--json", json_})),
+            0);
+  const auto grown = nlohmann::json::parse(json())[0]["result"]["arrived"].get<double>();
+  EXPECT_GT(grown, 2 * 90 * 24) << "four times as many in the third month";
+}
+
 TEST_F(SimRun, WrongCommandLinesAndFilesAreNamed) {
   const auto refused = [&](std::vector<std::string> words, int status) {
     EXPECT_EQ(run(std::move(words)), status);
@@ -102,6 +119,8 @@ TEST_F(SimRun, WrongCommandLinesAndFilesAreNamed) {
   EXPECT_THAT(refused(one_machine({"--format", "xls"}), 2), HasSubstr("philly-jobs"));
   EXPECT_THAT(refused(one_machine({"--horizon", "soon"}), 2), HasSubstr("30d"));
   EXPECT_THAT(refused(one_machine({"--seeds", "0"}), 2), HasSubstr("--seeds"));
+  EXPECT_THAT(refused(one_machine({"--draw"}), 2), HasSubstr("--horizon"));
+  EXPECT_THAT(refused(one_machine({"--growth", "5"}), 2), HasSubstr("--draw"));
   EXPECT_EQ(run(one_machine({"--json", "/no/where.json"})), 1);
   EXPECT_THAT(out_.str(), HasSubstr("best-fit")) << "what was found is shown all the same";
   EXPECT_THAT(err_.str(), HasSubstr("cannot write /no/where.json"));

@@ -14,7 +14,9 @@
 
 #include "apps/api_access.hpp"
 #include "apps/sim_run.hpp"
+#include "sim/demand/berth_csv.hpp"
 #include "sim/demand/byte_source.hpp"
+#include "sim/demand/readers.hpp"
 #include "sim/traces/alibaba.hpp"
 #include "sim/traces/submit.hpp"
 
@@ -28,12 +30,14 @@ constexpr int exit_usage = 2;
 
 constexpr const char* usage =
     "usage: berth-sim run --hosts COUNTxMACHINE... --demand FILE [options]; see run --help\n"
+    "       berth-sim convert demand --format NAME --in FILE --out FILE\n"
     "       berth-sim convert alibaba --nodes FILE --inventory FILE [--storage-mib N]\n"
     "       berth-sim submit --pods FILE [--controller URL] [--token-file FILE] [--ca-file FILE]\n"
     "                        [--concurrency N] [--limit N] [--report FILE]\n"
     "\n"
     "run       plays a demand on a fleet and says what fits and what is refused\n"
-    "convert   turns a node list of Alibaba's GPU trace of 2023 into an inventory for\n"
+    "convert   turns a trace into berth's own CSV of a demand (- is standard input or output), or\n"
+    "          turns a node list of Alibaba's GPU trace of 2023 into an inventory for\n"
     "          berth-host --simulated\n"
     "submit    creates the trace's pods as servers, in trace order, and reports what became of "
     "them\n";
@@ -75,6 +79,25 @@ int convert(const po::variables_map& given) {
   }
   std::cout << nodes->items.size() << " hosts with " << gpus << " GPUs written to " << out << "\n";
   return nodes->faulty.empty() ? 0 : exit_failed;
+}
+
+int convert_demand(const po::variables_map& given) {
+  const auto format = sim::trace_format_from(given["format"].as<std::string>());
+  if (!format) {
+    return fail("--format is none of berth, alibaba-pods, philly-jobs, packing-timeline");
+  }
+  const auto seen = sim::read_demand_file(*format, given["in"].as<std::string>());
+  if (!seen) {
+    return fail(seen.error().message);
+  }
+  std::cerr << sim::to_text(seen->report);
+  sim::demand_source source{*seen};
+  const auto written = sim::write_berth_csv(source, given["out"].as<std::string>());
+  if (!written) {
+    return fail(written.error().message);
+  }
+  std::cerr << written->arrivals << " servers written\n";
+  return 0;
 }
 
 int submit(const po::variables_map& given) {
@@ -154,7 +177,14 @@ int main(int argc, char** argv) {
     return apps::run_simulation(arguments, std::cout, std::cerr);
   }
   po::options_description flags;
-  if (take("convert") && take("alibaba")) {
+  const bool converts = take("convert");
+  if (converts && take("demand")) {
+    flags.add_options()("format", po::value<std::string>());
+    flags.add_options()("in", po::value<std::string>());
+    flags.add_options()("out", po::value<std::string>());
+    return run(arguments, flags, {"format", "in", "out"}, convert_demand);
+  }
+  if (converts && take("alibaba")) {
     flags.add_options()("nodes", po::value<std::string>());
     flags.add_options()("inventory", po::value<std::string>());
     flags.add_options()("storage-mib",

@@ -53,7 +53,7 @@ constexpr const char* usage =
     "  --hosts COUNTxMACHINE   such as 20xhgx-h100; a machine of the collection, or a "
     "description's\n"
     "                          path. Several make a mixed fleet\n"
-    "  --demand FILE           what arrives; - reads standing input\n"
+    "  --demand FILE           what arrives; - reads standard input\n"
     "  --format NAME           berth (the default), alibaba-pods, philly-jobs, packing-timeline\n"
     "  --strict                a row that cannot be used ends it\n"
     "  --split                 a job of more GPUs than a host has becomes several servers\n"

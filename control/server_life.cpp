@@ -264,7 +264,7 @@ void server_life::failed(task what, const model::failure& why) {
   }
   if (what == task::plug)
     return not_plugged(plugging_, why.message);
-  if (what == task::unplug)
+  if (what == task::unplug && plugged_.contains(plugging_))
     return not_unplugged(plugging_, why.message);
   early_exit_.reset();
   switch (what) {
@@ -285,7 +285,7 @@ void server_life::failed(task what, const model::failure& why) {
   case task::undefine: // perhaps it runs after all
     look_first();
     return retry_later(server_status::deleting, "not removed yet: " + why.message);
-  default:
+  default: // an unplug of what has left meanwhile
     return;
   }
 }

@@ -343,9 +343,16 @@ result<void> plug_out(virConnect& connection, const model::server_id& server,
     return tl::unexpected{xml.error()};
   if (!holds_device(*xml, device))
     return {};
-  if (virDomainDetachDeviceAlias(domain->handle.get(), device_alias(device).c_str(), now) < 0)
-    return libvirt_failed("detachment of device " + to_string(device) + " from " + name_of(server));
-  return {};
+  if (virDomainDetachDeviceAlias(domain->handle.get(), device_alias(device).c_str(), now) == 0)
+    return {};
+  const auto error = last_libvirt_error();
+  if (error.message.find("already in the process of unplug") != std::string::npos)
+    return {}; // asked before, and the guest still thinks about it
+  if (const auto meanwhile = xml_of(*domain->handle);
+      meanwhile && !holds_device(*meanwhile, device))
+    return {}; // it let go while it was being asked
+  return tl::unexpected{from_libvirt(error, "detachment of device " + to_string(device) + " from " +
+                                                name_of(server))};
 }
 
 result<domain_survey> survey_domains(virConnect& connection) {

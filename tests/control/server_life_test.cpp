@@ -111,6 +111,20 @@ TEST_F(ServerLife, StartsOnlyWhenEveryDeviceHasGrantedItsUse) {
   EXPECT_EQ(status(), server_status::running);
 }
 
+TEST_F(ServerLife, ADeviceThatLeavesWhileItIsAskedForHasLeft) {
+  step(life::listed{});
+  step(life::wanted{with_device(model::power::on)});
+  done();
+  step(life::devices_changed{.how = life::readiness::ready, .reason = {}});
+  step(life::use_granted{the_device});
+  done();
+  EXPECT_THAT(step(life::wanted{wish(model::power::on)}), ElementsAre("unplug"));
+  EXPECT_THAT(step(life::device_left{the_device}), ElementsAre("end_use"));
+  EXPECT_THAT(done(fail(errc::hypervisor_failed, "no device found")), IsEmpty());
+  EXPECT_THAT(life_.observed().plug_failures, IsEmpty());
+  EXPECT_EQ(life_.observed().reason, "");
+}
+
 TEST_F(ServerLife, ADefinitionThatMeetsABusyHypervisorIsTriedAgain) {
   step(life::listed{});
   step(life::wanted{wish(model::power::off)});

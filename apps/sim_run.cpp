@@ -43,6 +43,7 @@ constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr std::uint32_t hosts_max = 1'000'000;
 constexpr unsigned seeds_max = 10'000;
+constexpr unsigned jobs_max = 1'024;
 
 constexpr const char* usage =
     "usage: berth-sim run --hosts COUNTxMACHINE... --demand FILE [options]\n"
@@ -208,9 +209,9 @@ result<wish> wish_of(const po::variables_map& given) {
   what.seeds = given.count("seeds") > 0 ? given["seeds"].as<unsigned>() : 1;
   what.jobs = given.count("jobs") > 0 ? given["jobs"].as<unsigned>()
                                       : std::max(1U, std::thread::hardware_concurrency());
-  if (what.seeds == 0 || what.seeds > seeds_max || what.jobs == 0)
-    return fail(errc::invalid_argument,
-                "--seeds must be from 1 to " + std::to_string(seeds_max) + ", --jobs 1 or more");
+  if (what.seeds == 0 || what.seeds > seeds_max || what.jobs == 0 || what.jobs > jobs_max)
+    return fail(errc::invalid_argument, "--seeds must be from 1 to " + std::to_string(seeds_max) +
+                                            ", --jobs from 1 to " + std::to_string(jobs_max));
   return what;
 }
 
@@ -434,6 +435,8 @@ result<void> simulate(const wish& what, std::ostream& out, std::ostream& err) {
     return tl::unexpected{demand.error()};
   if (demand->report.skipped > 0 || !demand->report.remarks.empty())
     err << sim::to_text(demand->report);
+  if (demand->arrivals.empty())
+    return fail(errc::invalid_argument, what.demand + " has no arrivals that can be used");
   if (auto checked = check_models(demand->names, what.scenario); !checked)
     return checked;
   auto offer = offer_of(what, std::move(*demand), err);

@@ -119,11 +119,19 @@ TEST_F(SimRun, WrongCommandLinesAndFilesAreNamed) {
   EXPECT_THAT(refused(one_machine({"--format", "xls"}), 2), HasSubstr("philly-jobs"));
   EXPECT_THAT(refused(one_machine({"--horizon", "soon"}), 2), HasSubstr("30d"));
   EXPECT_THAT(refused(one_machine({"--seeds", "0"}), 2), HasSubstr("--seeds"));
+  for (const auto* jobs : {"0", "-1", "4294967295"})
+    EXPECT_THAT(refused(one_machine({"--jobs", jobs}), 2), HasSubstr("--jobs from 1 to 1024"));
   EXPECT_THAT(refused(one_machine({"--draw"}), 2), HasSubstr("--horizon"));
   EXPECT_THAT(refused(one_machine({"--growth", "5"}), 2), HasSubstr("--draw"));
   EXPECT_EQ(run(one_machine({"--json", "/no/where.json"})), 1);
   EXPECT_THAT(out_.str(), HasSubstr("best-fit")) << "what was found is shown all the same";
   EXPECT_THAT(err_.str(), HasSubstr("cannot write /no/where.json"));
+}
+
+TEST_F(SimRun, AnEmptyDemandIsAMistake) {
+  std::ofstream{demand_} << "arrive_s,lifetime_s,gpus\n";
+  EXPECT_EQ(run(one_machine()), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("has no arrivals"));
 }
 
 TEST_F(SimRun, AModelThatNoHostHasIsAMistake) {

@@ -94,7 +94,8 @@ void host_machine::others_seen(std::vector<std::string> domains) {
 void host_machine::listed_again(const model::result<ops::operation_result>& outcome) {
   const auto* servers = outcome ? std::get_if<ops::server_listing>(&*outcome) : nullptr;
   if (servers == nullptr)
-    return; // said by the backend's own metrics; the next one is under way
+    return arm(own_timer::relist, options_.rescan_delay);
+  relist_later();
   others_seen(servers->unknown_domains);
   std::map<model::server_id, ops::listed_server> seen;
   for (const auto& one : servers->servers)
@@ -519,7 +520,6 @@ void host_machine::on(const agent::timer_fired& what) {
     scan();
   } else if (std::get<own_timer>(who) == own_timer::relist) {
     ask(own::listing_again, ops::list_servers{});
-    relist_later();
   } else {
     resend();
   }

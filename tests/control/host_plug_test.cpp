@@ -219,6 +219,19 @@ TEST_F(HostPlug, AServerThatTheControllerDoesNotKnowIsReportedAndLeftAlone) {
   EXPECT_THAT(world.desired.removals, IsEmpty());
 }
 
+TEST_F(HostPlug, AListingThatFailsIsMadeAgainSoon) {
+  world.backend.inject({.operation = "list_servers", .kind = simulated::fault_kind::fail});
+  world.run(std::chrono::minutes{30});
+  world.backend.clear_faults();
+  world.backend.add_unknown_domain("theirs");
+  const auto reports = world.reports.size();
+  world.run(std::chrono::seconds{30});
+  bool told = false;
+  for (auto i = reports; i < world.reports.size(); ++i)
+    told = told || world.reports[i].unknown_domains == std::vector<std::string>{"theirs"};
+  EXPECT_TRUE(told);
+}
+
 TEST_F(HostPlug, OtherDomainsAreReportedByName) {
   const auto latest = [this] {
     std::optional<std::vector<std::string>> names;

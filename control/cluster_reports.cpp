@@ -273,6 +273,8 @@ void cluster::machine::take_plug_failure(const host_entry& host, const server_en
     return;
   }
   tell_note(note_kind::plug_taken_back, entry.record.spec->name, failure.reason);
+  // First of all the reason, for whoever reads the events: the host's next word replaces it.
+  record(model::server_status_changed{server, entry.record.status, failure.reason});
   const bool was_attached = device->owner == server;
   for (const auto* each : unit_of(*device)) {
     if (was_attached && each->owner == server) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "tests/control/cluster_world.hpp"
@@ -38,7 +40,7 @@ protected:
   void say_failed(std::size_t gpu, model::device_epoch epoch) {
     model::observed_state report;
     report.report = ++world.last_report;
-    report.generation = 1'000'000;
+    report.generation = world.machine->state().find_host(host.id)->record.generation;
     report.servers = {{server,
                        server_status::running,
                        "it could not be plugged",
@@ -102,6 +104,10 @@ TEST_F(ClusterPlug, AFailedAttachGivesTheDeviceBack) {
   EXPECT_EQ(world.device(device_of(host, 1)).owner, std::nullopt);
   EXPECT_EQ(world.device(device_of(host, 1)).epoch, given + 1);
   EXPECT_EQ(notes(note_kind::plug_taken_back), 1U);
+  EXPECT_TRUE(std::ranges::any_of(world.log, [](const auto& each) {
+    const auto* told = std::get_if<model::server_status_changed>(&each.what);
+    return told != nullptr && told->reason == "it could not be plugged";
+  })) << "the events say why";
   EXPECT_EQ(world.server("train").status_reason, "it could not be plugged");
   say_failed(1, given); // once more, late
   EXPECT_EQ(world.device(device_of(host, 1)).epoch, given + 1);

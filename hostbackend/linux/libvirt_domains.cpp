@@ -23,10 +23,6 @@ using model::host_operations::listed_server;
 
 namespace {
 
-std::string name_of(const model::server_id& server) {
-  return "server " + to_string(server);
-}
-
 /// The domain's note; nullopt = it is not ours, which includes a copy of one of ours: a copy has
 /// another UUID than its note says.
 result<std::optional<domain_note>> note_of(virDomain& domain) {
@@ -139,19 +135,21 @@ result<void> add_to_note(live_domain& domain, const noted_device& device) {
   return {};
 }
 
-/// Why the running domain's guest does not get on; empty = it does.
-std::string reason_of_state(virDomain& domain) {
+/// Why the domain's guest does not get on; empty = it does, or it is off.
+result<std::string> reason_of_state(virDomain& domain) {
   int state = 0;
   int detail = 0;
-  if (virDomainGetState(&domain, &state, &detail, 0) < 0 || state != VIR_DOMAIN_PAUSED)
-    return {}; // unknown: the next listing tells
+  if (virDomainGetState(&domain, &state, &detail, 0) < 0)
+    return libvirt_failed(std::string{"state of domain "} + virDomainGetName(&domain));
+  if (state != VIR_DOMAIN_PAUSED)
+    return std::string{};
   switch (detail) {
   case VIR_DOMAIN_PAUSED_IOERROR:
-    return "paused on a disk's error";
+    return std::string{"paused on a disk's error"};
   case VIR_DOMAIN_PAUSED_CRASHED:
-    return "its guest crashed";
+    return std::string{"its guest crashed"};
   default:
-    return "paused by an administrator, or by QEMU on a device's error: see its log";
+    return std::string{"paused by an administrator, or by QEMU on a device's error: see its log"};
   }
 }
 
@@ -175,15 +173,17 @@ result<void> look_at(virDomain& domain, domain_survey& survey) {
     return tl::unexpected{xml.error()};
   if (!*note) {
     survey.listing.unknown_domains.push_back(name);
+    // What cannot be read of somebody's XML is not lost: a device that is held fails verification.
     if (const auto functions = passed_functions(*xml); *active && functions)
       for (const auto& function : *functions)
         survey.held.emplace(function, name);
     return {};
   }
-  listed_server server{.server = (*note)->server,
-                       .running = *active,
-                       .devices = {},
-                       .paused = *active ? reason_of_state(domain) : std::string{}};
+  auto paused = reason_of_state(domain);
+  if (!paused)
+    return tl::unexpected{std::move(paused).error()};
+  listed_server server{
+      .server = (*note)->server, .running = *active, .devices = {}, .paused = std::move(*paused)};
   for (const auto& device : (*note)->devices)
     if (holds_device(*xml, device.attachment.device))
       server.devices.push_back(device.attachment.device);
@@ -225,6 +225,10 @@ result<void> add_functions(virDomain& domain, function_users& users) {
 }
 
 } // namespace
+
+std::string name_of(const model::server_id& server) {
+  return "server " + to_string(server);
+}
 
 /// Refuses what libvirt need not be asked for.
 result<definition> definition_of(const domain_settings& settings,

@@ -20,6 +20,9 @@ namespace berth::hostbackend::host_linux {
 // What is done with one connection to libvirt. All of it blocks, and runs on threads that may hang;
 // libvirt_servers sets the limits and says what the operations promise.
 
+/// As messages name it, e.g. `server 677e50f6-...`.
+[[nodiscard]] std::string name_of(const model::server_id& server);
+
 /// What a server's definition is made of.
 struct definition {
   domain_settings settings;

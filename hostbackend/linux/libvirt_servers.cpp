@@ -29,10 +29,6 @@ using model::host_operations::server_resumed;
 
 namespace {
 
-std::string name_of(const model::server_id& server) {
-  return "server " + to_string(server);
-}
-
 std::string reason_of_stop(int detail) {
   switch (detail) {
   case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:

@@ -207,8 +207,9 @@ result<wish> wish_of(const po::variables_map& given) {
   if (!what.draw && what.growth != 0)
     return fail(errc::invalid_argument, "--growth needs --draw: what was seen does not grow");
   what.seeds = given.count("seeds") > 0 ? given["seeds"].as<unsigned>() : 1;
-  what.jobs = given.count("jobs") > 0 ? given["jobs"].as<unsigned>()
-                                      : std::max(1U, std::thread::hardware_concurrency());
+  what.jobs = given.count("jobs") > 0
+                  ? given["jobs"].as<unsigned>()
+                  : std::clamp(std::thread::hardware_concurrency(), 1U, jobs_max);
   if (what.seeds == 0 || what.seeds > seeds_max || what.jobs == 0 || what.jobs > jobs_max)
     return fail(errc::invalid_argument, "--seeds must be from 1 to " + std::to_string(seeds_max) +
                                             ", --jobs from 1 to " + std::to_string(jobs_max));

@@ -367,11 +367,20 @@ nlohmann::ordered_json as_json(const sim::run_result& one) {
                       {"cleaned_seconds", model.cleaned_seconds},
                       {"broken_seconds", model.broken_seconds}});
   nlohmann::ordered_json series = nlohmann::ordered_json::array();
-  for (const auto& at : one.series)
+  for (const auto& at : one.series) {
+    std::int64_t gpus = 0;
+    std::int64_t held = 0;
+    std::int64_t free = 0;
+    for (const auto& model : at.models) {
+      gpus += model.gpus;
+      held += model.held;
+      free += model.free();
+    }
     series.push_back({{"at_s", std::chrono::duration<double>(at.at).count()},
-                      {"gpus", at.gpus},
-                      {"held", at.held},
-                      {"free", at.free}});
+                      {"gpus", gpus},
+                      {"held", held},
+                      {"free", free}});
+  }
   return {{"arrived", one.arrived},
           {"placed", one.placed},
           {"refused", one.refused},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "sim/demand/lifetime_law.hpp"
@@ -48,7 +49,28 @@ std::int64_t sum(std::int64_t now, std::int64_t more) {
 fleet::fleet(const scenario& what, const demand_names& names, event_queue& later,
              std::uint64_t seed)
     : what_{what}, names_{names}, later_{later}, turnovers_{seed}, failures_{turnovers_.split()},
-      allocation_{scheduler::server_allocated{}} {}
+      allocation_{scheduler::server_allocated{}} {
+  name_models();
+  size_rows();
+}
+
+void fleet::name_models() {
+  std::set<std::string> names;
+  for (const auto& group : what_.hosts)
+    for (const auto& device : group.machine.devices)
+      names.insert(device.model);
+  for (const auto& name : names)
+    models_.push_back({.name = name, .gpus = {}, .held = {}, .cleaned = {}, .broken = {}});
+}
+
+void fleet::size_rows() {
+  std::uint64_t hosts = 0;
+  for (const auto& group : what_.hosts)
+    hosts += group.count;
+  while ((hosts >> row_shift_) + 1 > rows_max)
+    ++row_shift_;
+  rows_.resize(static_cast<std::size_t>((hosts >> row_shift_) + 1));
+}
 
 // --- Hosts
 
@@ -64,6 +86,7 @@ void fleet::add_host(std::int64_t now, std::uint32_t group) {
     const auto number = static_cast<std::uint32_t>(devices_.size());
     devices_.push_back({.host = index, .model = model_number(info.model)});
     models_[devices_.back().model].gpus.add(now, 1);
+    ++row_of(number).gpus;
     if (what_.devices.mean_between.count() > 0)
       after(now, what_.devices.mean_between, event_kind::device_fails, number);
   }
@@ -72,12 +95,13 @@ void fleet::add_host(std::int64_t now, std::uint32_t group) {
   publish(index);
 }
 
-std::uint32_t fleet::model_number(const std::string& name) {
-  const auto found = std::ranges::find(models_, name, &levels::name);
-  if (found != models_.end())
-    return static_cast<std::uint32_t>(found - models_.begin());
-  models_.push_back({.name = name, .gpus = {}, .held = {}, .cleaned = {}, .broken = {}});
-  return static_cast<std::uint32_t>(models_.size() - 1);
+std::uint32_t fleet::model_number(const std::string& name) const {
+  const auto found = std::ranges::lower_bound(models_, name, {}, &levels::name);
+  return static_cast<std::uint32_t>(found - models_.begin());
+}
+
+std::string fleet::name_of(std::uint32_t host) const {
+  return what_.hosts[hosts_[host].group].name + "-" + std::to_string(host);
 }
 
 std::uint32_t fleet::end_of(const host& which) const {
@@ -91,7 +115,7 @@ void fleet::publish(std::uint32_t which) {
   const auto& group = what_.hosts[at.group];
   scheduler::host_changed told;
   told.host.id = host_name(which);
-  told.host.name = group.name + "-" + std::to_string(which);
+  told.host.name = name_of(which);
   told.host.machine = group.machine.machine;
   told.host.capacity = group.machine.capacity;
   told.host.numa_nodes = group.machine.numa_nodes;
@@ -242,6 +266,8 @@ void fleet::use(std::int64_t now, std::uint32_t which, device_use as) {
     left->add(now, -1);
   if (auto* entered = level_of(of, as))
     entered->add(now, 1);
+  if ((it.use == device_use::held) != (as == device_use::held))
+    row_of(which).held += as == device_use::held ? 1U : UINT32_MAX;
   it.use = as;
 }
 
@@ -352,13 +378,25 @@ void fleet::after(std::int64_t now, model::duration mean, event_kind kind, std::
 // --- Figures
 
 moment fleet::look(std::int64_t now) const {
-  moment seen{.at = model::duration{now}};
-  for (const auto& one : models_) {
-    seen.gpus += one.gpus.value();
-    seen.held += one.held.value();
-    seen.free += one.gpus.value() - one.held.value() - one.cleaned.value() - one.broken.value();
-  }
+  moment seen;
+  seen.at = model::duration{now};
+  for (const auto& one : models_)
+    seen.models.push_back(
+        {one.gpus.value(), one.held.value(), one.cleaned.value(), one.broken.value()});
+  for (std::size_t i = 0; i << row_shift_ < hosts_.size(); ++i)
+    seen.rows.push_back(rows_[i].gpus > 0
+                            ? static_cast<std::uint16_t>(rows_[i].held * 1000ULL / rows_[i].gpus)
+                            : nothing_there);
   return seen;
+}
+
+std::vector<host_row> fleet::rows() const {
+  std::vector<host_row> all;
+  const auto hosts = static_cast<std::uint32_t>(hosts_.size());
+  const auto each = std::uint32_t{1} << row_shift_;
+  for (std::uint32_t first = 0; first < hosts; first += each)
+    all.push_back({name_of(first), name_of(std::min(first + each, hosts) - 1)});
+  return all;
 }
 
 std::map<std::string, model_figures> fleet::figures(std::int64_t now) {

@@ -51,7 +51,9 @@ public:
   [[nodiscard]] std::uint64_t ended() const { return ended_; }
   [[nodiscard]] std::uint64_t failed() const { return failed_; }
   [[nodiscard]] std::uint64_t living() const { return living_; }
+  /// Of the hosts and devices; nothing of what arrived.
   [[nodiscard]] moment look(std::int64_t now) const;
+  [[nodiscard]] std::vector<host_row> rows() const;
   /// Up to `now`, where the run ends.
   [[nodiscard]] std::map<std::string, model_figures> figures(std::int64_t now);
 
@@ -89,8 +91,19 @@ private:
     std::string name;
     level gpus, held, cleaned, broken;
   };
+  /// Hosts next to each other, for a picture.
+  struct row {
+    std::uint32_t gpus = 0;
+    std::uint32_t held = 0;
+  };
 
-  [[nodiscard]] std::uint32_t model_number(const std::string& name);
+  void name_models();
+  void size_rows();
+  [[nodiscard]] std::uint32_t model_number(const std::string& name) const;
+  [[nodiscard]] std::string name_of(std::uint32_t host) const;
+  [[nodiscard]] row& row_of(std::uint32_t device) {
+    return rows_[devices_[device].host >> row_shift_];
+  }
   [[nodiscard]] std::uint32_t end_of(const host& which) const;
   void add_host(std::int64_t now, std::uint32_t group);
   void publish(std::uint32_t which);
@@ -119,7 +132,9 @@ private:
   scheduler::inventory world_;
   scheduler::inventory_update allocation_;                       ///< kept, so that its memory is
   std::unordered_map<std::uint64_t, std::vector<shape>> shapes_; ///< by a hash; only looked up
-  std::vector<levels> models_;
+  std::vector<levels> models_;                                   ///< by name
+  std::vector<row> rows_;
+  unsigned row_shift_ = 0; ///< two to its power hosts make a row
   std::vector<host> hosts_;
   std::vector<device> devices_;
   std::vector<server> servers_;

@@ -45,9 +45,13 @@ public:
     step_ = std::max(finest.count(), horizon.count() / static_cast<std::int64_t>(moments_max) + 1);
   }
   /// Nothing has changed since the last call; now it is about to.
-  void up_to(std::int64_t now, const fleet& seen) {
+  void up_to(std::int64_t now, const fleet& seen, const run_result& sofar) {
     while (due_ <= now) {
-      series_.push_back(seen.look(due_));
+      auto& at = series_.emplace_back(seen.look(due_));
+      at.arrived = sofar.arrived;
+      at.placed = sofar.placed;
+      at.failed = seen.failed();
+      at.refused_by = sofar.refused_by;
       due_ += step_;
       if (series_.size() == moments_max)
         thin();
@@ -58,7 +62,8 @@ public:
 private:
   void thin() {
     for (std::size_t i = 0; 2 * i < series_.size(); ++i)
-      series_[i] = series_[2 * i];
+      if (i > 0)
+        series_[i] = std::move(series_[2 * i]);
     series_.resize((series_.size() + 1) / 2);
     step_ *= 2;
     due_ = series_.back().at.count() + step_;
@@ -106,26 +111,28 @@ model::result<run_result> run(const scenario& what, arrival_source& demand, std:
     while (!later.empty() && later.next().at <= moment) {
       const auto next = later.pop();
       now = next.at;
-      record.up_to(now, hosts);
+      record.up_to(now, hosts, result);
       result.events += hosts.happen(next) ? 1U : 0U;
     }
   };
   for (auto next = demand.next(); next && next->when.count() < end; next = demand.next()) {
     happen_until(next->when.count()); // what frees comes before what takes
     now = next->when.count();
-    record.up_to(now, hosts);
+    record.up_to(now, hosts, result);
     count(result, *next, hosts.place(now, *next));
     ++result.events;
   }
   if (what.horizon.count() > 0) {
     happen_until(end - 1);
     now = end;
-    record.up_to(now, hosts);
+    record.up_to(now, hosts, result);
   }
   result.ended = hosts.ended();
   result.failed = hosts.failed();
   result.living = hosts.living();
   result.models = hosts.figures(now);
+  result.shapes = what.shapes;
+  result.rows = hosts.rows();
   result.series = std::move(record).take();
   result.span = model::duration{now};
   return result;

@@ -8,6 +8,7 @@
 #include "model/failure.hpp"
 #include "model/time.hpp"
 #include "sim/demand/arrival.hpp"
+#include "sim/fleet/distribution.hpp"
 #include "sim/fleet/scenario.hpp"
 
 namespace berth::sim {
@@ -27,43 +28,80 @@ struct model_figures {
 struct size_figures {
   std::uint64_t arrived = 0;
   std::uint64_t placed = 0;
+  distribution waits{}; ///< of those that were placed, the ones that were placed at once included
 
   friend bool operator==(const size_figures&, const size_figures&) = default;
 };
 
-/// GPUs at the end of an equal share of the run.
-struct moment {
-  model::duration at{};
+/// GPUs of one model at a moment; what is none of these is free.
+struct model_moment {
   std::int64_t gpus = 0;
   std::int64_t held = 0;
-  std::int64_t free = 0;
+  std::int64_t cleaned = 0;
+  std::int64_t broken = 0;
+
+  [[nodiscard]] std::int64_t free() const { return gpus - held - cleaned - broken; }
+  friend bool operator==(const model_moment&, const model_moment&) = default;
+};
+
+/// How things stand at the end of an equal share of the run.
+struct moment {
+  model::duration at{};
+  std::vector<model_moment> models;                ///< in the order of run_result::models
+  std::vector<std::int64_t> placeable;             ///< more servers that fit, by run_result::shapes
+  std::uint64_t waiting = 0;                       ///< servers
+  std::uint64_t gpus_waiting = 0;                  ///< that they ask for
+  std::uint64_t arrived = 0;                       ///< servers, up to now
+  std::uint64_t placed = 0;                        ///< of them
+  std::uint64_t failed = 0;                        ///< of them, with their host or a device
+  std::map<std::string, std::uint64_t> refused_by; ///< up to now, by the deciding rule
+  /// GPUs held per thousand of those there are, by rows of hosts in order (run_result::rows);
+  /// nothing_there where no GPU is.
+  std::vector<std::uint16_t> rows;
 
   friend bool operator==(const moment&, const moment&) = default;
+};
+inline constexpr std::uint16_t nothing_there = UINT16_MAX;
+
+/// Hosts that a heat map shows as one.
+struct host_row {
+  std::string first; ///< names of its first and its last host
+  std::string last;
+
+  friend bool operator==(const host_row&, const host_row&) = default;
 };
 
 struct run_result {
   std::uint64_t arrived = 0;
   std::uint64_t placed = 0;
-  std::uint64_t refused = 0;
+  std::uint64_t refused = 0;                       ///< at once, or after waiting in vain
+  std::uint64_t gave_up = 0;                       ///< of the refused: after waiting in vain
+  std::uint64_t waiting = 0;                       ///< in the end
+  std::uint64_t longest_queue = 0;                 ///< servers
   std::map<std::string, std::uint64_t> refused_by; ///< by the deciding rule
   std::uint64_t ended = 0;                         ///< when their time was over
   std::uint64_t failed = 0;                        ///< with their host or a device
+  std::uint64_t evicted = 0;                       ///< for maintenance
   std::uint64_t living = 0;                        ///< in the end
   double gpus_asked = 0;                           ///< of all arrivals together
   double gpus_refused = 0;
+  distribution waits{};                        ///< of all that were placed
   std::map<std::uint16_t, size_figures> sizes; ///< by GPUs
   std::map<std::string, model_figures> models;
-  std::vector<moment> series; ///< at most moments_max, evenly spaced
-  model::duration span{};     ///< how long the run lasted
-  std::uint64_t events = 0;   ///< arrivals included
+  std::vector<capacity_shape> shapes; ///< of the scenario
+  std::vector<host_row> rows;         ///< at most rows_max
+  std::vector<moment> series;         ///< at most moments_max, evenly spaced
+  model::duration span{};             ///< how long the run lasted
+  std::uint64_t events = 0;           ///< arrivals included
 
   friend bool operator==(const run_result&, const run_result&) = default;
 };
+inline constexpr std::size_t rows_max = 128;
 inline constexpr std::size_t moments_max = 512;
 
 /// Plays the arrivals on the fleet, with the production scheduler and from the seed alone: the same
-/// arguments give the same result on every machine. A server that fits nowhere is refused: nothing
-/// waits. Takes the arrivals up to the horizon.
+/// arguments give the same result on every machine. A server that fits nowhere waits as long as
+/// it has patience, or is refused. Takes the arrivals up to the horizon.
 ///
 /// Fails with invalid_argument when the scenario has no hosts, or a time or probability that cannot
 /// be.

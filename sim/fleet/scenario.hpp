@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct host_group {
   model::resources reserve_per_gpu = model::default_gpu_reserve;
   std::int32_t cpu_overcommit_milli = 1000;    ///< 1000 = 1.0
   std::int32_t memory_overcommit_milli = 1000; ///< 1000 = 1.0
+  std::uint32_t hosts_per_rack = 0;            ///< racks of so many, in order; 0: none
 };
 
 /// Least time plus an exponentially distributed rest.
@@ -36,12 +38,41 @@ struct failure_rate {
   model::duration mean_repair{};
 };
 
+/// Hosts of a group that are taken out of service one batch after another. From `drain` before its
+/// turn a host takes no new servers; those that are still there when its turn comes are evicted.
+struct maintenance_plan {
+  std::string group;         ///< a host_group's name; empty: every host, group by group
+  model::duration from{};    ///< the first batch's turn
+  model::duration lasts{};   ///< until a batch is back and the next one's turn comes
+  model::duration drain{};   ///< how long before its turn a host is closed
+  std::uint32_t at_once = 1; ///< hosts of a batch
+};
+
+/// A server that is there from the start.
+struct standing_server {
+  std::uint32_t host = 0;             ///< counted over the hosts that are there from the start
+  std::vector<std::uint32_t> devices; ///< of that host, in the order of its machine
+  model::resources amount;
+  std::optional<model::duration> ends; ///< after the start; nullopt: never
+};
+
+/// GPUs of a model that a server could ask for; how many such servers still fit is followed.
+struct capacity_shape {
+  std::string model;
+  std::uint16_t gpus = 1;
+
+  friend bool operator==(const capacity_shape&, const capacity_shape&) = default;
+};
+
 /// What is simulated, but for what arrives.
 struct scenario {
   std::vector<host_group> hosts;
+  std::vector<standing_server> standing;
   const scheduler::policy* policy = &scheduler::best_fit;
   /// Whether the scheduler is told when a server will leave, as a user's `lifetime` does.
   bool tell_lifetimes = false;
+  /// How long a server that fits nowhere waits, if its arrival does not say; zero: it is refused.
+  model::duration patience{};
   model::duration horizon{}; ///< the run ends then; zero: with the last arrival
   /// From the end of a server to its devices' being free: a reset and its verification.
   random_time turnover;
@@ -49,6 +80,10 @@ struct scenario {
   model::duration mean_quarantine{}; ///< until a quarantined device is free again
   failure_rate devices;              ///< of each device: its server fails with it
   failure_rate machines;             ///< of each host: its servers fail with it
+  failure_rate racks;                ///< of each rack: its hosts fail together
+  std::vector<maintenance_plan> maintenance;
+  /// Whose capacity is recorded: moment::placeable. Each costs time whenever a host changes.
+  std::vector<capacity_shape> shapes;
 };
 
 } // namespace berth::sim

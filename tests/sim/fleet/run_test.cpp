@@ -74,8 +74,12 @@ void expect_conserved(const run_result& result) {
         << name;
   EXPECT_LE(result.series.size(), moments_max);
   for (const auto& one : result.series) {
-    EXPECT_GE(one.free, 0);
-    EXPECT_LE(one.held + one.free, one.gpus);
+    EXPECT_EQ(one.models.size(), result.models.size());
+    for (const auto& model : one.models) {
+      EXPECT_GE(model.free(), 0);
+      EXPECT_GE(std::min({model.held, model.cleaned, model.broken}), 0);
+    }
+    EXPECT_EQ(one.rows.size(), result.rows.size());
   }
 }
 

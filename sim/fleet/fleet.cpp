@@ -57,8 +57,8 @@ fleet::fleet(const scenario& what, const demand_names& names, event_queue& later
 void fleet::name_models() {
   std::set<std::string> names;
   for (const auto& group : what_.hosts)
-    for (const auto& device : group.machine.devices)
-      names.insert(device.model);
+    for (const auto& info : group.machine.devices)
+      names.insert(info.model);
   for (const auto& name : names)
     models_.push_back({.name = name, .gpus = {}, .held = {}, .cleaned = {}, .broken = {}});
 }
@@ -100,8 +100,8 @@ std::uint32_t fleet::model_number(const std::string& name) const {
   return static_cast<std::uint32_t>(found - models_.begin());
 }
 
-std::string fleet::name_of(std::uint32_t host) const {
-  return what_.hosts[hosts_[host].group].name + "-" + std::to_string(host);
+std::string fleet::name_of(std::uint32_t which) const {
+  return what_.hosts[hosts_[which].group].name + "-" + std::to_string(which);
 }
 
 std::uint32_t fleet::end_of(const host& which) const {

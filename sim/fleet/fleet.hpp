@@ -100,9 +100,9 @@ private:
   void name_models();
   void size_rows();
   [[nodiscard]] std::uint32_t model_number(const std::string& name) const;
-  [[nodiscard]] std::string name_of(std::uint32_t host) const;
-  [[nodiscard]] row& row_of(std::uint32_t device) {
-    return rows_[devices_[device].host >> row_shift_];
+  [[nodiscard]] std::string name_of(std::uint32_t which) const;
+  [[nodiscard]] row& row_of(std::uint32_t which) {
+    return rows_[devices_[which].host >> row_shift_];
   }
   [[nodiscard]] std::uint32_t end_of(const host& which) const;
   void add_host(std::int64_t now, std::uint32_t group);

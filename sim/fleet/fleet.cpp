@@ -22,8 +22,8 @@ model::host_id host_name(std::uint32_t index) {
 model::device_id device_name(std::uint32_t index) {
   return {{device_space, index}};
 }
-model::server_id server_name(std::uint64_t serial) {
-  return {{server_space, serial}};
+model::server_id server_name(std::uint64_t arrival) {
+  return {{server_space, arrival}};
 }
 std::uint32_t index_of(const model::uuid& id) {
   return static_cast<std::uint32_t>(id.low);
@@ -47,9 +47,9 @@ std::int64_t sum(std::int64_t now, std::int64_t more) {
 } // namespace
 
 fleet::fleet(const scenario& what, const demand_names& names, event_queue& later,
-             std::uint64_t seed)
-    : what_{what}, names_{names}, later_{later}, turnovers_{seed}, failures_{turnovers_.split()},
-      allocation_{scheduler::server_allocated{}} {
+             std::uint64_t seed, observer* watching)
+    : what_{what}, names_{names}, later_{later}, watching_{watching},
+      turnovers_{seed}, failures_{turnovers_.split()}, allocation_{scheduler::server_allocated{}} {
   name_models();
   size_rows();
 }
@@ -142,9 +142,10 @@ void fleet::publish(std::uint32_t which) {
 
 // --- Servers
 
-std::optional<std::string> fleet::place(std::int64_t now, const arrival& wanted) {
+std::optional<std::string> fleet::place(std::int64_t now, const arrival& wanted,
+                                        std::uint64_t number) {
   auto& request = request_for(wanted);
-  request.server = server_name(serials_);
+  request.server = server_name(number);
   request.now = as_time(now);
   request.ends_at.reset();
   if (what_.tell_lifetimes && wanted.lifetime != endless)
@@ -152,7 +153,7 @@ std::optional<std::string> fleet::place(std::int64_t now, const arrival& wanted)
   auto decided = scheduler::plan(world_, request, {.policy = what_.policy});
   if (const auto* why = std::get_if<model::refusal>(&decided))
     return deciding_rule(*why);
-  settle(now, wanted, request, std::move(std::get<model::placement>(decided)));
+  settle(now, wanted, number, request, std::move(std::get<model::placement>(decided)));
   return std::nullopt;
 }
 
@@ -180,18 +181,20 @@ model::placement_request& fleet::request_for(const arrival& wanted) {
   return alike.emplace_back(shape{wanted.model, wanted.gpus, std::move(made)}).request;
 }
 
-void fleet::settle(std::int64_t now, const arrival& wanted, const model::placement_request& request,
-                   model::placement&& where) {
+void fleet::settle(std::int64_t now, const arrival& wanted, std::uint64_t number,
+                   const model::placement_request& request, model::placement&& where) {
   const auto slot = take_slot();
   auto& made = servers_[slot];
   made.host = index_of(where.host.value);
-  made.serial = serials_++;
+  made.arrival = number;
   for (const auto& id : where.devices) {
-    const auto number = index_of(id.value);
-    devices_[number].server = slot;
-    devices_[number].next = std::exchange(made.first_device, number);
-    use(now, number, device_use::held);
+    const auto which = index_of(id.value);
+    devices_[which].server = slot;
+    devices_[which].next = std::exchange(made.first_device, which);
+    use(now, which, device_use::held);
   }
+  if (watching_ != nullptr)
+    tell_placed(now, made, where);
   auto& taken = std::get<scheduler::server_allocated>(allocation_);
   taken.server = request.server;
   taken.host = where.host;
@@ -204,6 +207,13 @@ void fleet::settle(std::int64_t now, const arrival& wanted, const model::placeme
   ++living_;
   if (wanted.lifetime != endless)
     schedule(sum(now, wanted.lifetime.count()), event_kind::server_ends, slot, made.life);
+}
+
+void fleet::tell_placed(std::int64_t now, const server& made, const model::placement& where) {
+  std::vector<std::uint32_t> devices;
+  for (const auto& id : where.devices)
+    devices.push_back(index_of(id.value) - hosts_[made.host].first_device);
+  watching_->placed(model::duration{now}, made.arrival, made.host, devices);
 }
 
 std::uint32_t fleet::take_slot() {
@@ -219,7 +229,7 @@ std::uint32_t fleet::take_slot() {
 /// The server takes nothing any more; its devices are cleaned.
 void fleet::release(std::int64_t now, std::uint32_t slot) {
   auto& gone = servers_[slot];
-  world_.apply(scheduler::server_released{server_name(gone.serial)});
+  world_.apply(scheduler::server_released{server_name(gone.arrival)});
   for (auto number = std::exchange(gone.first_device, nobody); number != nobody;) {
     const auto next = std::exchange(devices_[number].next, nobody);
     devices_[number].server = nobody;
@@ -233,6 +243,8 @@ void fleet::release(std::int64_t now, std::uint32_t slot) {
 }
 
 void fleet::fail_server(std::int64_t now, std::uint32_t slot) {
+  if (watching_ != nullptr)
+    watching_->failed(model::duration{now}, servers_[slot].arrival);
   release(now, slot);
   ++failed_;
 }
@@ -295,6 +307,8 @@ bool fleet::happen(const event& what) {
   case event_kind::server_ends:
     if (servers_[what.subject].host == nobody || servers_[what.subject].life != what.life)
       return false; // it failed before
+    if (watching_ != nullptr)
+      watching_->ended(model::duration{what.at}, servers_[what.subject].arrival);
     release(what.at, what.subject);
     ++ended_;
     return true;

@@ -11,6 +11,7 @@
 #include "model/random.hpp"
 #include "sim/demand/arrival.hpp"
 #include "sim/fleet/event_queue.hpp"
+#include "sim/fleet/observer.hpp"
 #include "sim/fleet/run.hpp"
 #include "sim/fleet/scenario.hpp"
 
@@ -38,13 +39,17 @@ private:
 /// nanoseconds since the run's start; what it causes to happen later it puts into the queue.
 class fleet {
 public:
-  /// All but the hosts that are there from the start. The arguments outlive it.
-  fleet(const scenario& what, const demand_names& names, event_queue& later, std::uint64_t seed);
+  /// All but the hosts that are there from the start. The arguments outlive it; `watching` may be
+  /// null.
+  fleet(const scenario& what, const demand_names& names, event_queue& later, std::uint64_t seed,
+        observer* watching);
 
   /// The hosts of a group come.
   void add_hosts(std::int64_t now, std::uint32_t group);
   /// The deciding rule of the refusal; nullopt = the server has its place, and its end is set.
-  [[nodiscard]] std::optional<std::string> place(std::int64_t now, const arrival& wanted);
+  /// `number`: of the arrival, another for each.
+  [[nodiscard]] std::optional<std::string> place(std::int64_t now, const arrival& wanted,
+                                                 std::uint64_t number);
   /// Something that was put into the queue happens; true if it still meant something.
   bool happen(const event& what);
 
@@ -79,7 +84,7 @@ private:
     std::uint32_t host = nobody; ///< nobody: the slot is free
     std::uint32_t first_device = nobody;
     std::uint32_t life = 0;
-    std::uint64_t serial = 0;
+    std::uint64_t arrival = 0; ///< its number, which is in the server's id, too
   };
   /// Servers that ask for the same, and their request: its texts are made once.
   struct shape {
@@ -108,8 +113,9 @@ private:
   void add_host(std::int64_t now, std::uint32_t group);
   void publish(std::uint32_t which);
   [[nodiscard]] model::placement_request& request_for(const arrival& wanted);
-  void settle(std::int64_t now, const arrival& wanted, const model::placement_request& request,
-              model::placement&& where);
+  void settle(std::int64_t now, const arrival& wanted, std::uint64_t number,
+              const model::placement_request& request, model::placement&& where);
+  void tell_placed(std::int64_t now, const server& made, const model::placement& where);
   std::uint32_t take_slot();
   void release(std::int64_t now, std::uint32_t slot);
   void fail_server(std::int64_t now, std::uint32_t slot);
@@ -127,6 +133,7 @@ private:
   const scenario& what_;
   const demand_names& names_;
   event_queue& later_;
+  observer* watching_;
   model::random turnovers_;
   model::random failures_;
   scheduler::inventory world_;
@@ -139,7 +146,6 @@ private:
   std::vector<device> devices_;
   std::vector<server> servers_;
   std::vector<std::uint32_t> free_slots_;
-  std::uint64_t serials_ = 0;
   std::uint64_t ended_ = 0;
   std::uint64_t failed_ = 0;
   std::uint64_t living_ = 0;

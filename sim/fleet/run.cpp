@@ -91,12 +91,13 @@ void count(run_result& result, const arrival& one, const std::optional<std::stri
 
 } // namespace
 
-model::result<run_result> run(const scenario& what, arrival_source& demand, std::uint64_t seed) {
+model::result<run_result> run(const scenario& what, arrival_source& demand, std::uint64_t seed,
+                              observer* watching) {
   if (auto possible = check(what); !possible)
     return tl::unexpected{std::move(possible.error())};
   const auto end = what.horizon.count() > 0 ? what.horizon.count() : INT64_MAX;
   event_queue later;
-  fleet hosts{what, demand.names(), later, seed};
+  fleet hosts{what, demand.names(), later, seed, watching};
   for (std::uint32_t group = 0; group < what.hosts.size(); ++group)
     if (what.hosts[group].from.count() == 0)
       hosts.add_hosts(0, group);
@@ -119,7 +120,10 @@ model::result<run_result> run(const scenario& what, arrival_source& demand, std:
     happen_until(next->when.count()); // what frees comes before what takes
     now = next->when.count();
     record.up_to(now, hosts, result);
-    count(result, *next, hosts.place(now, *next));
+    const auto refusal = hosts.place(now, *next, result.arrived);
+    if (refusal && watching != nullptr)
+      watching->refused(next->when, result.arrived, *refusal);
+    count(result, *next, refusal);
     ++result.events;
   }
   if (what.horizon.count() > 0) {

@@ -33,12 +33,15 @@ struct size_figures {
   friend bool operator==(const size_figures&, const size_figures&) = default;
 };
 
-/// GPUs of one model at a moment; what is none of these is free.
+/// GPUs of one model at a moment; what is none of the first four is free.
 struct model_moment {
   std::int64_t gpus = 0;
   std::int64_t held = 0;
   std::int64_t cleaned = 0;
   std::int64_t broken = 0;
+  std::int64_t stranded =
+      0; ///< free, but of no use to the smallest server whose capacity is followed
+  double fragmentation = 0; ///< as berth_fragmentation_ratio has it (docs/metrics.md)
 
   [[nodiscard]] std::int64_t free() const { return gpus - held - cleaned - broken; }
   friend bool operator==(const model_moment&, const model_moment&) = default;
@@ -54,6 +57,9 @@ struct moment {
   std::uint64_t arrived = 0;                       ///< servers, up to now
   std::uint64_t placed = 0;                        ///< of them
   std::uint64_t failed = 0;                        ///< of them, with their host or a device
+  std::uint64_t living = 0;                        ///< servers that have their place now
+  std::uint64_t hosts = 0;                         ///< that there are, broken ones included
+  std::uint64_t hosts_down = 0;                    ///< of them: broken, or in maintenance
   std::map<std::string, std::uint64_t> refused_by; ///< up to now, by the deciding rule
   /// GPUs held per thousand of those there are, by rows of hosts in order (run_result::rows);
   /// nothing_there where no GPU is.
@@ -82,17 +88,18 @@ struct run_result {
   std::uint64_t ended = 0;                         ///< when their time was over
   std::uint64_t failed = 0;                        ///< with their host or a device
   std::uint64_t evicted = 0;                       ///< for maintenance
+  std::uint64_t standing = 0;                      ///< that were there from the start; not arrived
   std::uint64_t living = 0;                        ///< in the end
   double gpus_asked = 0;                           ///< of all arrivals together
   double gpus_refused = 0;
   distribution waits{};                        ///< of all that were placed
   std::map<std::uint16_t, size_figures> sizes; ///< by GPUs
   std::map<std::string, model_figures> models;
-  std::vector<capacity_shape> shapes; ///< of the scenario
-  std::vector<host_row> rows;         ///< at most rows_max
-  std::vector<moment> series;         ///< at most moments_max, evenly spaced
-  model::duration span{};             ///< how long the run lasted
-  std::uint64_t events = 0;           ///< arrivals included
+  std::vector<scheduler::capacity_shape> shapes; ///< whose capacity was followed
+  std::vector<host_row> rows;                    ///< at most rows_max
+  std::vector<moment> series;                    ///< at most moments_max, evenly spaced
+  model::duration span{};                        ///< how long the run lasted
+  std::uint64_t events = 0;                      ///< arrivals included
 
   friend bool operator==(const run_result&, const run_result&) = default;
 };

@@ -34,9 +34,9 @@ std::vector<scheduler::capacity_shape> shapes_of(const scenario& what) {
 } // namespace
 
 fleet::fleet(const scenario& what, const demand_names& names, event_queue& later,
-             std::uint64_t seed, run_result& result)
-    : what_{what}, names_{names}, later_{later}, seed_{seed}, result_{result}, policy_{what.policy},
-      allocation_{scheduler::server_allocated{}}, capacity_{shapes_of(what)},
+             std::uint64_t seed, run_result& result, observer* watching)
+    : what_{what}, names_{names}, later_{later}, seed_{seed}, result_{result}, watching_{watching},
+      policy_{what.policy}, allocation_{scheduler::server_allocated{}}, capacity_{shapes_of(what)},
       members_(what.hosts.size()) {
   result_.shapes = shapes_of(what);
   name_models();
@@ -191,6 +191,8 @@ bool fleet::happen(const event& what) {
   case event_kind::server_ends:
     if (servers_[what.subject].host == nobody || servers_[what.subject].life != what.life)
       return false; // it failed before
+    if (watching_ != nullptr)
+      watching_->ended(model::duration{now}, servers_[what.subject].number);
     release(now, what.subject);
     ++result_.ended;
     return true;

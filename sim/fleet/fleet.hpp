@@ -15,6 +15,7 @@
 #include "sim/demand/arrival.hpp"
 #include "sim/fleet/dice.hpp"
 #include "sim/fleet/event_queue.hpp"
+#include "sim/fleet/observer.hpp"
 #include "sim/fleet/run.hpp"
 #include "sim/fleet/scenario.hpp"
 
@@ -43,9 +44,10 @@ private:
 /// to happen later it puts into the event queue, what came of it into the result.
 class fleet final : private control::queue_owner {
 public:
-  /// All but the hosts that are there from the start. The arguments outlive it.
+  /// All but the hosts that are there from the start. The arguments outlive it; `watching` may be
+  /// null.
   fleet(const scenario& what, const demand_names& names, event_queue& later, std::uint64_t seed,
-        run_result& result);
+        run_result& result, observer* watching);
 
   /// The hosts and servers that are there from the start, and all that has its date.
   void begin();
@@ -147,7 +149,9 @@ private:
   void release(std::int64_t now, std::uint32_t slot);
   void lose(std::int64_t now, std::uint32_t slot, std::uint64_t& counter);
   void count_placed(const arrival& wanted, model::duration waited);
-  void count_refused(const arrival& wanted, const std::string& rule);
+  void refuse(std::int64_t now, std::uint64_t number, const arrival& wanted,
+              const std::string& rule);
+  void tell_placed(std::int64_t now, const server& made, const model::placement& where);
   [[nodiscard]] model::decision decide(model::placement_request& request);
 
   // --- Servers that wait (fleet_queue.cpp)
@@ -203,6 +207,7 @@ private:
   event_queue& later_;
   std::uint64_t seed_;
   run_result& result_;
+  observer* watching_;
   scheduler::options policy_;
   scheduler::inventory world_;
   scheduler::inventory_update allocation_; ///< kept, so that its memory is
@@ -218,7 +223,6 @@ private:
   std::vector<std::uint32_t> free_slots_;
   std::vector<rack> racks_;
   std::vector<std::vector<std::uint32_t>> members_; ///< hosts by group
-  std::uint64_t numbers_ = 0;                       ///< of arrivals
 
   control::waiting_queue waiting_;
   std::unordered_map<model::server_id, waiter> waiters_; ///< only looked up

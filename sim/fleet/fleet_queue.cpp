@@ -45,7 +45,7 @@ bool fleet::end_wait(std::int64_t now, std::uint64_t number) {
     return true;
   }
   ++result_.gave_up;
-  count_refused(found->second.wanted, deciding_rule(std::get<model::refusal>(decided)));
+  refuse(now, number, found->second.wanted, deciding_rule(std::get<model::refusal>(decided)));
   stop_waiting(id);
   return true;
 }

@@ -9,8 +9,7 @@ namespace berth::sim {
 // Servers: how they come to their place, and how they leave it.
 
 void fleet::arrive(std::int64_t now, const arrival& wanted) {
-  const auto number = numbers_++;
-  ++result_.arrived;
+  const auto number = result_.arrived++;
   result_.gpus_asked += wanted.gpus;
   ++result_.sizes[wanted.gpus].arrived;
   const auto asked = shape_for(wanted);
@@ -29,7 +28,7 @@ void fleet::arrive(std::int64_t now, const arrival& wanted) {
   const auto patience = wanted.patience == unstated ? what_.patience : wanted.patience;
   if (patience.count() > 0)
     return wait(now, number, wanted, asked, patience, std::move(rule));
-  count_refused(wanted, rule);
+  refuse(now, number, wanted, rule);
 }
 
 /// As the controller does with a request: beside hosts that are kept for others, if need be.
@@ -55,7 +54,10 @@ void fleet::count_placed(const arrival& wanted, model::duration waited) {
   size.waits.add(waited);
 }
 
-void fleet::count_refused(const arrival& wanted, const std::string& rule) {
+void fleet::refuse(std::int64_t now, std::uint64_t number, const arrival& wanted,
+                   const std::string& rule) {
+  if (watching_ != nullptr)
+    watching_->refused(model::duration{now}, number, rule);
   ++result_.refused;
   ++result_.refused_by[rule];
   result_.gpus_refused += wanted.gpus;
@@ -106,6 +108,8 @@ void fleet::settle(std::int64_t now, const model::placement_request& request, st
     devices_[number].next = std::exchange(made.first_device, number);
     use(now, number, device_use::held);
   }
+  if (watching_ != nullptr)
+    tell_placed(now, made, where);
   auto& taken = std::get<scheduler::server_allocated>(allocation_);
   taken.server = request.server;
   taken.host = where.host;
@@ -120,10 +124,17 @@ void fleet::settle(std::int64_t now, const model::placement_request& request, st
     schedule(sum(now, lifetime.count()), event_kind::server_ends, slot, made.life);
 }
 
+void fleet::tell_placed(std::int64_t now, const server& made, const model::placement& where) {
+  std::vector<std::uint32_t> devices;
+  for (const auto& id : where.devices)
+    devices.push_back(number_of(id.value) - hosts_[made.host].first_device);
+  watching_->placed(model::duration{now}, made.number, made.host, devices);
+}
+
 /// The scenario was checked: the host and its devices exist, and nobody else has them.
 void fleet::stand(const standing_server& one) {
   model::placement_request request;
-  request.server = server_name(numbers_++);
+  request.server = server_name(standing_numbers + result_.standing);
   request.amount = one.amount;
   if (what_.tell_lifetimes && one.ends)
     request.ends_at = as_time(one.ends->count());
@@ -184,6 +195,8 @@ void fleet::release(std::int64_t now, std::uint32_t slot) {
 }
 
 void fleet::lose(std::int64_t now, std::uint32_t slot, std::uint64_t& counter) {
+  if (watching_ != nullptr)
+    watching_->failed(model::duration{now}, servers_[slot].number);
   release(now, slot);
   ++counter;
 }

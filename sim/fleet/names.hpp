@@ -22,6 +22,9 @@ inline model::device_id device_name(std::uint32_t number) {
 inline model::server_id server_name(std::uint64_t number) {
   return {{3, number}};
 }
+/// Servers that are there from the start have numbers from here on, behind all that arrive.
+inline constexpr std::uint64_t standing_numbers = std::uint64_t{1} << 40U;
+
 inline std::uint32_t number_of(const model::uuid& id) {
   return static_cast<std::uint32_t>(id.low);
 }

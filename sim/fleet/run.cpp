@@ -118,8 +118,8 @@ private:
 /// A run under way: events and arrivals in the order of their time.
 class course {
 public:
-  course(const scenario& what, arrival_source& demand, std::uint64_t seed)
-      : what_{what}, demand_{demand}, hosts_{what, demand.names(), later_, seed, result_},
+  course(const scenario& what, arrival_source& demand, std::uint64_t seed, observer* watching)
+      : what_{what}, demand_{demand}, hosts_{what, demand.names(), later_, seed, result_, watching},
         record_{what.horizon} {}
 
   run_result play() && {
@@ -169,12 +169,13 @@ private:
 
 } // namespace
 
-model::result<run_result> run(const scenario& what, arrival_source& demand, std::uint64_t seed) {
+model::result<run_result> run(const scenario& what, arrival_source& demand, std::uint64_t seed,
+                              observer* watching) {
   return check(what)
       .and_then([&] { return check_standing(what); })
       .and_then([&] { return check_maintenance(what); })
       .map([&] {
-        return course{what, demand, seed}.play();
+        return course{what, demand, seed, watching}.play();
       });
 }
 

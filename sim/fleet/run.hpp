@@ -9,6 +9,7 @@
 #include "model/time.hpp"
 #include "sim/demand/arrival.hpp"
 #include "sim/fleet/distribution.hpp"
+#include "sim/fleet/observer.hpp"
 #include "sim/fleet/scenario.hpp"
 
 namespace berth::sim {
@@ -108,11 +109,12 @@ inline constexpr std::size_t moments_max = 512;
 
 /// Plays the arrivals on the fleet, with the production scheduler and from the seed alone: the same
 /// arguments give the same result on every machine. A server that fits nowhere waits as long as
-/// it has patience, or is refused. Takes the arrivals up to the horizon.
+/// it has patience, or is refused. Takes the arrivals up to the horizon. `watching` changes
+/// nothing.
 ///
 /// Fails with invalid_argument when the scenario has no hosts, or a time or probability that cannot
 /// be.
 [[nodiscard]] model::result<run_result> run(const scenario& what, arrival_source& demand,
-                                            std::uint64_t seed);
+                                            std::uint64_t seed, observer* watching = nullptr);
 
 } // namespace berth::sim

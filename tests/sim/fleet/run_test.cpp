@@ -1,7 +1,10 @@
 #include "sim/fleet/run.hpp"
 
 #include <algorithm>
+#include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -464,6 +467,69 @@ TEST(FleetRun, OneSeedIsOneFateWhateverThePolicy) {
   };
   for (std::uint64_t seed = 1; seed <= 5; ++seed)
     EXPECT_EQ(broken("best-fit", seed), broken("spread", seed)) << "seed " << seed;
+}
+
+/// Writes down what it is told.
+struct notes final : observer {
+  struct place {
+    std::uint32_t host = 0;
+    std::vector<std::uint32_t> devices;
+    friend bool operator==(const place&, const place&) = default;
+  };
+  void placed(model::duration, std::uint64_t arrival, std::uint32_t host,
+              std::span<const std::uint32_t> devices) override {
+    EXPECT_TRUE(placements.emplace(arrival, place{host, {devices.begin(), devices.end()}}).second);
+  }
+  void refused(model::duration, std::uint64_t arrival, std::string_view rule) override {
+    EXPECT_TRUE(refusals.emplace(arrival, rule).second);
+  }
+  void ended(model::duration now, std::uint64_t arrival) override {
+    EXPECT_TRUE(ends.emplace(arrival, now).second);
+  }
+  void failed(model::duration now, std::uint64_t arrival) override {
+    EXPECT_TRUE(ends.emplace(arrival, now).second);
+    ++failures;
+  }
+
+  std::map<std::uint64_t, place> placements;
+  std::map<std::uint64_t, std::string> refusals;
+  std::map<std::uint64_t, model::duration> ends;
+  std::uint64_t failures = 0;
+};
+
+TEST(FleetRun, AnObserverIsToldWhereEachServerWentAndWhenItEnded) {
+  scenario what;
+  what.hosts = {hosts(1, 2), hosts(1, 4, "A100")};
+  const auto all = demand_of({{.at_s = 0, .gpus = 4, .lifetime_s = 10},
+                              {.at_s = 1, .gpus = 2},
+                              {.at_s = 2, .gpus = 1},
+                              {.at_s = 20, .gpus = 3}});
+  notes seen;
+  demand_source source{all};
+  const auto result = run(what, source, 1, &seen).value();
+  EXPECT_EQ(result, played(what, all)) << "being watched changes the run";
+  using place = notes::place;
+  auto placements = seen.placements;
+  for (auto& [arrival, where] : placements)
+    std::ranges::sort(where.devices);
+  ASSERT_EQ(placements.size(), 3U);
+  EXPECT_EQ(placements.at(0), (place{1, {0, 1, 2, 3}}));
+  EXPECT_EQ(placements.at(1), (place{0, {0, 1}}));
+  EXPECT_EQ(placements.at(3).host, 1U);
+  EXPECT_EQ(seen.refusals, (std::map<std::uint64_t, std::string>{{2, "devices"}}));
+  EXPECT_EQ(seen.ends, (std::map<std::uint64_t, model::duration>{{0, seconds{10}}}));
+}
+
+TEST(FleetRun, AnObserverIsToldOfEveryArrivalOnce) {
+  auto source = demand_generator::make(busy(), 7, days{30}).value();
+  notes seen;
+  const auto result = run(failing(), source, 7, &seen).value();
+  EXPECT_EQ(seen.placements.size(), result.placed);
+  EXPECT_EQ(seen.refusals.size(), result.refused);
+  EXPECT_EQ(seen.failures, result.failed);
+  EXPECT_EQ(seen.ends.size(), result.ended + result.failed);
+  for (const auto& [arrival, when] : seen.ends)
+    EXPECT_TRUE(seen.placements.contains(arrival));
 }
 
 } // namespace

@@ -118,22 +118,26 @@ private:
 /// A run under way: events and arrivals in the order of their time.
 class course {
 public:
-  course(const scenario& what, arrival_source& demand, std::uint64_t seed, observer* watching)
-      : what_{what}, demand_{demand}, hosts_{what, demand.names(), later_, seed, result_, watching},
-        record_{what.horizon} {}
+  course(const scenario& what, arrival_source& demand, std::uint64_t seed,
+         const run_audience& audience)
+      : what_{what}, demand_{demand}, hosts_{what, demand.names(), later_,
+                                             seed, result_,        audience.decisions},
+        watch_{audience.watch}, record_{what.horizon} {}
 
   run_result play() && {
     const auto end = what_.horizon.count() > 0 ? what_.horizon.count() : INT64_MAX;
     hosts_.begin();
-    for (auto next = demand_.next(); next && next->when.count() < end; next = demand_.next()) {
+    for (auto next = demand_.next(); next && next->when.count() < end && !result_.cut;
+         next = demand_.next()) {
       happen_until(next->when.count()); // what frees comes before what takes
       move_to(next->when.count());
       hosts_.arrive(now_, *next);
       ++result_.events;
     }
-    if (what_.horizon.count() > 0) {
+    if (what_.horizon.count() > 0 && !result_.cut) {
       happen_until(end - 1);
-      move_to(end);
+      if (!result_.cut)
+        move_to(end);
     }
     hosts_.serve(now_);
     hosts_.finish(now_);
@@ -147,11 +151,20 @@ private:
     for (;;) {
       if (later_.empty() || later_.next().at > now_)
         hosts_.serve(now_); // this moment is complete, unless somebody leaves at once
-      if (later_.empty() || later_.next().at > moment)
+      if (later_.empty() || later_.next().at > moment || result_.cut)
         return;
       move_to(later_.next().at);
       result_.events += hosts_.happen(later_.pop()) ? 1U : 0U;
+      show();
     }
+  }
+  void show() {
+    constexpr std::uint64_t every = 4096;
+    if (watch_ == nullptr || ++shown_ % every != 0)
+      return;
+    watch_->now = now_;
+    watch_->events = result_.events;
+    result_.cut = watch_->stop;
   }
   void move_to(std::int64_t moment) {
     now_ = moment;
@@ -165,17 +178,19 @@ private:
   fleet hosts_;
   recorder record_;
   std::int64_t now_ = 0;
+  run_watch* watch_;
+  std::uint64_t shown_ = 0; ///< events
 };
 
 } // namespace
 
 model::result<run_result> run(const scenario& what, arrival_source& demand, std::uint64_t seed,
-                              observer* watching) {
+                              const run_audience& audience) {
   return check(what)
       .and_then([&] { return check_standing(what); })
       .and_then([&] { return check_maintenance(what); })
       .map([&] {
-        return course{what, demand, seed, watching}.play();
+        return course{what, demand, seed, audience}.play();
       });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -101,20 +102,33 @@ struct run_result {
   std::vector<moment> series;                    ///< at most moments_max, evenly spaced
   model::duration span{};                        ///< how long the run lasted
   std::uint64_t events = 0;                      ///< arrivals included
+  bool cut = false;                              ///< it was stopped before its end
 
   friend bool operator==(const run_result&, const run_result&) = default;
 };
 inline constexpr std::size_t rows_max = 128;
 inline constexpr std::size_t moments_max = 512;
 
+/// What others may see and do of a run while it is played, from other threads.
+struct run_watch {
+  std::atomic<bool> stop{false};        ///< ends it soon, where it is
+  std::atomic<std::int64_t> now{0};     ///< nanoseconds since its start, every few thousand events
+  std::atomic<std::uint64_t> events{0}; ///< likewise
+};
+
+/// Who listens to a run; nobody changes its result, but for run_watch::stop.
+struct run_audience {
+  observer* decisions = nullptr;
+  run_watch* watch = nullptr;
+};
+
 /// Plays the arrivals on the fleet, with the production scheduler and from the seed alone: the same
 /// arguments give the same result on every machine. A server that fits nowhere waits as long as
-/// it has patience, or is refused. Takes the arrivals up to the horizon. `watching` changes
-/// nothing.
+/// it has patience, or is refused. Takes the arrivals up to the horizon.
 ///
 /// Fails with invalid_argument when the scenario has no hosts, or a time or probability that cannot
 /// be.
 [[nodiscard]] model::result<run_result> run(const scenario& what, arrival_source& demand,
-                                            std::uint64_t seed, observer* watching = nullptr);
+                                            std::uint64_t seed, const run_audience& audience = {});
 
 } // namespace berth::sim

@@ -506,7 +506,7 @@ TEST(FleetRun, AnObserverIsToldWhereEachServerWentAndWhenItEnded) {
                               {.at_s = 20, .gpus = 3}});
   notes seen;
   demand_source source{all};
-  const auto result = run(what, source, 1, &seen).value();
+  const auto result = run(what, source, 1, {.decisions = &seen}).value();
   EXPECT_EQ(result, played(what, all)) << "being watched changes the run";
   using place = notes::place;
   auto placements = seen.placements;

@@ -383,6 +383,9 @@ moment fleet::look(std::int64_t now) const {
   for (const auto& one : models_)
     seen.models.push_back(
         {one.gpus.value(), one.held.value(), one.cleaned.value(), one.broken.value()});
+  seen.living = living_;
+  seen.hosts = hosts_.size();
+  seen.hosts_down = static_cast<std::uint64_t>(std::ranges::count(hosts_, false, &host::up));
   for (std::size_t i = 0; i << row_shift_ < hosts_.size(); ++i)
     seen.rows.push_back(rows_[i].gpus > 0
                             ? static_cast<std::uint16_t>(rows_[i].held * 1000ULL / rows_[i].gpus)

@@ -54,6 +54,9 @@ struct moment {
   std::uint64_t arrived = 0;                       ///< servers, up to now
   std::uint64_t placed = 0;                        ///< of them
   std::uint64_t failed = 0;                        ///< of them, with their host or a device
+  std::uint64_t living = 0;                        ///< servers that have their place now
+  std::uint64_t hosts = 0;                         ///< that there are, broken ones included
+  std::uint64_t hosts_down = 0;                    ///< of them: broken
   std::map<std::string, std::uint64_t> refused_by; ///< up to now, by the deciding rule
   /// GPUs held per thousand of those there are, by rows of hosts in order (run_result::rows);
   /// nothing_there where no GPU is.

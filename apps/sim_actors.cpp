@@ -21,9 +21,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/machine_files.hpp"
-#include "cli/amounts.hpp"
 #include "cli/table.hpp"
 #include "hostbackend/simulated/faults.hpp"
+#include "model/amounts.hpp"
 #include "scheduler/policy.hpp"
 #include "sim/actors_run/run.hpp"
 #include "sim/demand/generator.hpp"
@@ -122,7 +122,7 @@ result<void> read_time(const po::variables_map& given, const char* key, model::d
   if (given.count(key) == 0)
     return {};
   const auto text = text_of(given, key);
-  const auto time = cli::parse_duration(text);
+  const auto time = model::parse_duration(text);
   if (!time)
     return fail(errc::invalid_argument,
                 std::string{"--"} + key + " " + text + " is no time such as 30s, 10m, 12h or 30d");

@@ -20,7 +20,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/machine_files.hpp"
-#include "cli/amounts.hpp"
+#include "model/amounts.hpp"
 #include "cli/table.hpp"
 #include "model/text.hpp"
 #include "sim/demand/fit.hpp"
@@ -112,7 +112,7 @@ std::string text_of(const po::variables_map& given, const char* key, const char*
 result<model::duration> time_of(const po::variables_map& given, const char* key,
                                 const char* otherwise = "0s") {
   const auto text = text_of(given, key, otherwise);
-  const auto time = cli::parse_duration(text);
+  const auto time = model::parse_duration(text);
   if (!time)
     return fail(errc::invalid_argument,
                 std::string{"--"} + key + " " + text + " is no time such as 30s, 10m, 12h or 30d");

@@ -15,7 +15,8 @@ class observer {
 public:
   virtual ~observer() = default;
 
-  /// The server that arrived has its place.
+  /// The server that arrived has its place. One that stands from the start has a number from 2^40
+  /// on.
   virtual void placed(model::duration now, std::uint64_t arrival, std::uint32_t host,
                       std::span<const std::uint32_t> devices) = 0;
   /// The server fits nowhere, and waits no longer; `rule` decided it.

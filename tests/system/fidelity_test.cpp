@@ -109,7 +109,7 @@ decisions by_fleet(const std::vector<simulated::simulated_host>& hosts, const si
   what.turnover.least = seconds{3};
   notebook seen{hosts};
   sim::demand_source source{all};
-  EXPECT_TRUE(sim::run(what, source, 1, &seen));
+  EXPECT_TRUE(sim::run(what, source, 1, {.decisions = &seen}));
   return seen.written;
 }
 

@@ -21,9 +21,19 @@ model::result<void> check(const actors_scenario& what) {
   if (what.hosts.empty())
     return bad("there are no hosts: give at least one");
   std::set<std::string> names;
-  for (const auto& host : what.hosts)
+  std::set<model::host_id> ids;
+  std::set<model::device_id> devices;
+  for (const auto& host : what.hosts) {
     if (!names.insert(host.name).second)
       return bad("two hosts are called " + host.name + ": give every host a name of its own");
+    bool is_twin = !ids.insert(host.id).second;
+    for (std::size_t i = 0; i < host.kind->devices.size(); ++i)
+      is_twin |= !devices.insert(hostbackend::simulated::device_id_of(host, i)).second;
+    if (is_twin)
+      return bad("host " + host.name +
+                 " has an id that another host has, too: its machine has fixed ids and can stand "
+                 "only once");
+  }
   for (const auto& rate : {what.mishaps.machines, what.mishaps.devices, what.mishaps.links})
     if (rate.mean_between.count() < 0 || rate.mean_repair.count() < 0)
       return bad("a time between mishaps or until they are mended is negative: must be 0 or more");

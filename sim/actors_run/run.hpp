@@ -65,7 +65,7 @@ struct actors_result {
 /// is told of the controller's decisions, numbered as in sim::run; it changes nothing.
 ///
 /// Equal arguments give equal results, the trace hash included. Fails with invalid_argument when
-/// there are no hosts, two of one name, or a time is negative.
+/// there are no hosts, two of one name or with one id, or a time is negative.
 [[nodiscard]] model::result<actors_result> run_actors(const actors_scenario& what,
                                                       arrival_source& demand, std::uint64_t seed,
                                                       observer* watching = nullptr);

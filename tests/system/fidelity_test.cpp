@@ -31,7 +31,7 @@ namespace simulated = hostbackend::simulated;
 using decisions = std::map<std::uint64_t, std::string>;
 
 const std::map<std::string, std::string> kinds{
-    {"north", "hgx-h100"}, {"south", "hgx-h100"}, {"east", "l40s-4"}, {"west", "l40s-4"}};
+    {"north", "hgx-h100"}, {"south", "hgx-h100"}, {"east", "l40s-4"}, {"west", "dgx-a100"}};
 
 std::vector<simulated::simulated_host> machines() {
   std::vector<simulated::simulated_host> hosts;
@@ -50,7 +50,7 @@ sim::demand workload() {
   sim::demand made;
   model::random dice{2026};
   const std::uint16_t sizes[] = {1, 1, 1, 2, 2, 4, 4, 8};
-  const char* const models[] = {"H100", "L40S", "L40S|H100", "H100|L40S"};
+  const char* const models[] = {"H100", "L40S", "L40S|H100", "A100|H100"};
   for (int i = 0; i < 40; ++i) {
     sim::arrival next;
     next.when = minutes{i + 1};

@@ -67,7 +67,7 @@ TEST(ActorsRun, ServersComeAndGo) {
   EXPECT_EQ(result.load.placed, 5U);
   EXPECT_EQ(result.load.ended, 3U);
   EXPECT_EQ(result.load.living, 2U);
-  EXPECT_EQ(result.load.living_max, 3U);
+  EXPECT_EQ(result.load.living_max, 4U); // the first is only just being deleted
   EXPECT_EQ(result.load.starts.count(), 5U);
   EXPECT_GT(result.load.starts.mean(), seconds{1}) << "a guest starts in no time";
   EXPECT_EQ(result.starts, 5U);
@@ -217,6 +217,10 @@ TEST(ActorsRun, RefusesWhatCannotBe) {
   auto twins = fleet(1, 1);
   twins.hosts.push_back(twins.hosts.front());
   EXPECT_THAT(message(twins), HasSubstr("two hosts are called gpu-0"));
+  auto fixed = fleet(1, 1);
+  fixed.hosts.push_back(fixed.hosts.front());
+  fixed.hosts.back().name = "gpu-1"; // its id is the other's
+  EXPECT_THAT(message(fixed), HasSubstr("host gpu-1 has an id that another host has, too"));
   auto backwards = fleet(1, 1);
   backwards.horizon = seconds{-1};
   EXPECT_THAT(message(backwards), HasSubstr("negative"));

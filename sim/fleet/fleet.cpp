@@ -11,7 +11,7 @@ namespace berth::sim {
 namespace {
 
 /// Those whose capacity is followed: chosen, or the usual ones.
-std::vector<scheduler::capacity_shape> shapes_of(const scenario& what) {
+std::vector<capacity_shape> shapes_of(const scenario& what) {
   if (!what.shapes.empty())
     return what.shapes;
   constexpr std::size_t shapes_max = 128;
@@ -23,7 +23,7 @@ std::vector<scheduler::capacity_shape> shapes_of(const scenario& what) {
     for (const auto& [name, count] : here)
       most[name] = std::max(most[name], count);
   }
-  std::vector<scheduler::capacity_shape> shapes;
+  std::vector<capacity_shape> shapes;
   for (const auto& [name, count] : most)
     for (const std::int32_t gpus : {1, 2, 4, 8})
       if (gpus <= count && shapes.size() < shapes_max)

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "model/text.hpp"
+
 namespace berth::sim {
 
 namespace {
@@ -147,7 +149,7 @@ model_state state_of(const run_result& run, const moment& at, std::size_t model)
   int shapes = 0;
   for (std::size_t i = 0; i < run.shapes.size() && i < at.placeable.size(); ++i) {
     const auto& shape = run.shapes[i];
-    if (shape.model != name)
+    if (!model::contains_ignoring_case(name, shape.model)) // a part of the name will do
       continue;
     const auto usable = std::min(free, at.placeable[i] * shape.gpus);
     sum += free > 0 ? 1 - static_cast<double>(usable) / static_cast<double>(free) : 0;

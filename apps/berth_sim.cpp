@@ -13,7 +13,8 @@
 
 #include "apps/api_access.hpp"
 #include "apps/sim_files.hpp"
-#include "apps/sim_run.hpp"
+#include "apps/sim_plan.hpp"
+#include "apps/sim_play.hpp"
 #include "apps/write_file.hpp"
 #include "sim/demand/berth_csv.hpp"
 #include "sim/demand/byte_source.hpp"
@@ -31,6 +32,9 @@ constexpr int exit_usage = 2;
 
 constexpr const char* usage =
     "usage: berth-sim run [SCENARIO.yaml] [options]; see run --help\n"
+    "       berth-sim compare SCENARIO.yaml [SCENARIO.yaml]... [options]\n"
+    "       berth-sim plan [SCENARIO.yaml] [options]\n"
+    "       berth-sim forecast [SCENARIO.yaml] [options]\n"
     "       berth-sim init [FILE]\n"
     "       berth-sim fit --demand FILE [--format NAME] --out PLAN.yaml\n"
     "       berth-sim generate --plan PLAN.yaml --horizon TIME --out FILE [--seed N]\n"
@@ -39,7 +43,10 @@ constexpr const char* usage =
     "       berth-sim submit --pods FILE [--controller URL] [--token-file FILE] [--ca-file FILE]\n"
     "                        [--concurrency N] [--limit N] [--report FILE]\n"
     "\n"
-    "run       plays a demand on a fleet and says what fits and what is refused\n"
+    "run       plays a demand on a fleet and says what fits, what waits and what is refused\n"
+    "compare   plays scenarios and policies side by side and says how much they differ\n"
+    "plan      finds the cheapest purchase that keeps the service as good as wanted\n"
+    "forecast  says when servers of a shape will fit no more\n"
     "init      writes a commented scenario to begin with\n"
     "fit       finds the plan of a generator that makes arrivals like those of a trace\n"
     "generate  draws a trace from such a plan\n"
@@ -175,17 +182,16 @@ int main(int argc, char** argv) {
     }
     return found;
   };
-  if (take("run")) {
-    return apps::run_simulation(arguments, std::cout, std::cerr);
-  }
-  if (take("init")) {
-    return apps::init_scenario(arguments, std::cout, std::cerr);
-  }
-  if (take("fit")) {
-    return apps::fit_plan(arguments, std::cout, std::cerr);
-  }
-  if (take("generate")) {
-    return apps::generate_demand(arguments, std::cout, std::cerr);
+  using command = int (*)(const std::vector<std::string>&, std::ostream&, std::ostream&);
+  const std::pair<const char*, command> commands[] = {
+      {"run", apps::run_scenario},        {"compare", apps::compare_scenarios},
+      {"plan", apps::plan_purchase},      {"forecast", apps::forecast_capacity},
+      {"init", apps::init_scenario},      {"fit", apps::fit_plan},
+      {"generate", apps::generate_demand}};
+  for (const auto& [name, make] : commands) {
+    if (take(name)) {
+      return make(arguments, std::cout, std::cerr);
+    }
   }
   po::options_description flags;
   const bool converts = take("convert");

@@ -150,14 +150,17 @@ result<sim_options> read_sim_options(const std::vector<std::string>& words,
     return fail(errc::invalid_argument, fmt::format("there is a second scenario, {}: one is played "
                                                     "at a time",
                                                     files[1]));
-  auto what = sim::load_scenario(
-      files.empty() ? std::string{} : files.front(),
-      {.machines = machines_directory(), .jobs = std::thread::hardware_concurrency()},
-      made.given.scenario);
+  auto what = load_study(files.empty() ? std::string{} : files.front(), made.given);
   if (!what)
     return tl::unexpected{std::move(what.error())};
   made.what = *std::move(what);
   return made;
+}
+
+result<sim::study> load_study(const std::string& file, const sim_arguments& given) {
+  return sim::load_scenario(
+      file, {.machines = machines_directory(), .jobs = std::thread::hardware_concurrency()},
+      given.scenario);
 }
 
 std::string sim_help(const std::string& intro, std::span<const command_flag> own,

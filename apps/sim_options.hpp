@@ -46,6 +46,10 @@ struct sim_options {
 [[nodiscard]] model::result<sim_options> read_sim_options(const std::vector<std::string>& words,
                                                           std::span<const command_flag> own);
 
+/// The scenario in a file, or of the flags alone if it is empty, with the flags of `given` over it.
+[[nodiscard]] model::result<sim::study> load_study(const std::string& file,
+                                                   const sim_arguments& given);
+
 /// `intro`, then the command's flags and those of a scenario, a line or two each.
 [[nodiscard]] std::string sim_help(const std::string& intro, std::span<const command_flag> own,
                                    std::span<const sim::scenario_flag> known);

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "model/text.hpp"
+
 namespace berth::sim {
 
 namespace {
@@ -141,7 +143,10 @@ double in_seconds(model::duration time) {
 model_state state_of(const run_result& run, const moment& at, std::size_t model) {
   model_state state{at.models[model], std::nullopt, std::nullopt};
   const auto& name = std::next(run.models.begin(), static_cast<std::ptrdiff_t>(model))->first;
-  if (std::ranges::find(run.shapes, name, &capacity_shape::model) == run.shapes.end())
+  const auto follows = [&name](const capacity_shape& shape) { // a part of the name will do
+    return model::contains_ignoring_case(name, shape.model);
+  };
+  if (std::ranges::none_of(run.shapes, follows))
     return state;
   state.fragmentation = state.counts.fragmentation;
   state.stranded = state.counts.stranded;

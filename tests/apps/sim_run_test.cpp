@@ -1,4 +1,4 @@
-#include "apps/sim_run.hpp"
+#include "apps/sim_play.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -36,7 +36,7 @@ protected:
   int run(std::vector<std::string> words) {
     out_.str({});
     err_.str({});
-    return run_simulation(words, out_, err_);
+    return run_scenario(words, out_, err_);
   }
   std::vector<std::string> one_machine(std::vector<std::string> more = {}) {
     std::vector<std::string> words{"--hosts", "1x" BERTH_SOURCE_DIR "/machines/hgx-h100.yaml",

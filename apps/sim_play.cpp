@@ -52,10 +52,10 @@ result<void> play_and_tell(const sim_arguments& given, const sim::study& what,
 
 /// Whether the interval leaves zero out.
 std::string verdict(const sim::estimate& difference) {
+  if (difference.mean == 0 && difference.half_width.value_or(0) == 0)
+    return "the same";
   if (difference.half_width && std::abs(difference.mean) <= *difference.half_width)
     return "no difference seen";
-  if (difference.mean == 0)
-    return "the same";
   return difference.half_width ? (difference.mean > 0 ? "more" : "less") : "one seed: not sure";
 }
 

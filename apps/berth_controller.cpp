@@ -26,6 +26,7 @@
 #include "apps/config.hpp"
 #include "apps/process.hpp"
 #include "apps/scheduler_pools.hpp"
+#include "apps/write_file.hpp"
 #include "net/http_server.hpp"
 #include "store/memory_store.hpp"
 #include "store/sqlite_store.hpp"

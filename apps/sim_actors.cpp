@@ -2,15 +2,12 @@
 
 #include <charconv>
 #include <chrono>
-#include <cmath>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <ostream>
 #include <sstream>
-#include <system_error>
 #include <utility>
 
 #include <boost/program_options/options_description.hpp>
@@ -21,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/machine_files.hpp"
+#include "apps/write_file.hpp"
 #include "cli/table.hpp"
 #include "hostbackend/simulated/faults.hpp"
 #include "model/amounts.hpp"
@@ -408,23 +406,6 @@ void tell_speed(std::ostream& out, const played& done) {
   out << fmt::format("trace hash {:016x}\n", result.trace_hash);
 }
 
-result<void> write_whole(const std::string& path, const std::string& text, std::ostream& out) {
-  if (path == "-") {
-    out << text;
-    return {};
-  }
-  const auto beside = path + ".part";
-  std::ofstream file{beside, std::ios::binary};
-  file << text;
-  file.close();
-  std::error_code wrong;
-  if (file)
-    std::filesystem::rename(beside, path, wrong);
-  if (!file || wrong)
-    return fail(errc::store_failed, "cannot write " + path);
-  return {};
-}
-
 /// What does not hold, first of all with the way to see it again.
 int tell_violations(std::ostream& err, const wish& what, const strings& violations,
                     const strings& arguments) {
@@ -471,8 +452,11 @@ result<int> simulate(const wish& what, const strings& arguments, std::ostream& o
       out << fmt::format("nothing was given twice or lost, and all settled{}\n",
                          what.twice ? "; a second run went the same way" : "");
   }
-  if (!what.json.empty())
-    if (auto written = write_whole(what.json, as_json(what, *first).dump(1) + "\n", out); !written)
+  const auto json = as_json(what, *first).dump(1) + "\n";
+  if (what.json == "-")
+    out << json;
+  else if (!what.json.empty())
+    if (auto written = write_file(what.json, json); !written)
       return tl::unexpected{written.error()};
   return status;
 }

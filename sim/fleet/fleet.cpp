@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "model/text.hpp"
 #include "sim/fleet/names.hpp"
 
 namespace berth::sim {
@@ -11,7 +12,7 @@ namespace berth::sim {
 namespace {
 
 /// Those whose capacity is followed: chosen, or the usual ones.
-std::vector<scheduler::capacity_shape> shapes_of(const scenario& what) {
+std::vector<capacity_shape> shapes_of(const scenario& what) {
   if (!what.shapes.empty())
     return what.shapes;
   constexpr std::size_t shapes_max = 128;
@@ -23,7 +24,7 @@ std::vector<scheduler::capacity_shape> shapes_of(const scenario& what) {
     for (const auto& [name, count] : here)
       most[name] = std::max(most[name], count);
   }
-  std::vector<scheduler::capacity_shape> shapes;
+  std::vector<capacity_shape> shapes;
   for (const auto& [name, count] : most)
     for (const std::int32_t gpus : {1, 2, 4, 8})
       if (gpus <= count && shapes.size() < shapes_max)
@@ -263,11 +264,12 @@ moment fleet::look(std::int64_t now) {
     seen.placeable.push_back(each.servers);
   for (const auto& each : capacity.models) {
     const auto& lost = each.stranded;
-    const auto number = model_number(each.model);
-    if (number == models_.size() || models_[number].name != each.model)
-      continue; // a chosen shape asks for a model that no host has
-    seen.models[number].stranded = lost.unit + lost.cpu + lost.memory + lost.storage;
-    seen.models[number].fragmentation = each.fragmentation;
+    for (std::size_t i = 0; i < models_.size(); ++i) {
+      if (!model::contains_ignoring_case(models_[i].name, each.model))
+        continue; // a part of the name will do, as in a request
+      seen.models[i].stranded = lost.unit + lost.cpu + lost.memory + lost.storage;
+      seen.models[i].fragmentation = each.fragmentation;
+    }
   }
   for (std::size_t i = 0; i << row_shift_ < hosts_.size(); ++i)
     seen.rows.push_back(rows_[i].gpus > 0

@@ -122,7 +122,7 @@ public:
          const run_audience& audience)
       : what_{what}, demand_{demand}, hosts_{what, demand.names(), later_,
                                              seed, result_,        audience.decisions},
-        watch_{audience.watch}, record_{what.horizon} {}
+        record_{what.horizon}, watch_{audience.watch} {}
 
   run_result play() && {
     const auto end = what_.horizon.count() > 0 ? what_.horizon.count() : INT64_MAX;

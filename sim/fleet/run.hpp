@@ -97,7 +97,7 @@ struct run_result {
   distribution waits{};                        ///< of all that were placed
   std::map<std::uint16_t, size_figures> sizes; ///< by GPUs
   std::map<std::string, model_figures> models;
-  std::vector<scheduler::capacity_shape> shapes; ///< whose capacity was followed
+  std::vector<capacity_shape> shapes; ///< whose capacity was followed
   std::vector<host_row> rows;                    ///< at most rows_max
   std::vector<moment> series;                    ///< at most moments_max, evenly spaced
   model::duration span{};                        ///< how long the run lasted

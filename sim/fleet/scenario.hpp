@@ -14,6 +14,8 @@
 
 namespace berth::sim {
 
+using scheduler::capacity_shape;
+
 /// Hosts of one make. Their ids and those of their devices come from the order in which they
 /// arrive.
 struct host_group {
@@ -77,7 +79,7 @@ struct scenario {
   std::vector<maintenance_plan> maintenance;
   /// Servers of which it is recorded how many more would fit; empty: the usual ones, 1, 2, 4 and 8
   /// GPUs of each model.
-  std::vector<scheduler::capacity_shape> shapes;
+  std::vector<capacity_shape> shapes;
 };
 
 } // namespace berth::sim

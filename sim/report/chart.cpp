@@ -88,7 +88,7 @@ axis amount_axis(double most, std::string title, bool whole) {
     made.ticks = {{0, "0"}, {1, "1"}};
     return made;
   }
-  auto step = round_step(most, 5);
+  auto step = round_step(most, 6);
   if (whole)
     step = std::max(step, 1.0);
   const auto steps = static_cast<int>(std::ceil(most / step * (1 - 1e-9)));
@@ -193,9 +193,9 @@ void chart::bar(double from, double to, double y, const chart_style& style) {
 }
 
 void chart::image(std::string_view url) {
-  beneath_ += fmt::format("<image class=\"heat\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
-                          "preserveAspectRatio=\"none\" href=\"{}\"/>",
-                          margin_, above, width_ - margin_ - beside, height_ - above - below, url);
+  image_ += fmt::format("<image class=\"heat\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
+                        "preserveAspectRatio=\"none\" href=\"{}\"/>",
+                        margin_, above, width_ - margin_ - beside, height_ - above - below, url);
 }
 
 std::string chart::axes() const {
@@ -209,9 +209,14 @@ std::string chart::axes() const {
   for (const auto& one : y_.ticks)
     text += fmt::format("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", margin_ - 6,
                         y_of(one.at) + 4, escape_html(one.text));
-  for (const auto& one : x_.ticks)
-    text += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-                        x_of(one.at), floor + 16, escape_html(one.text));
+  for (const auto& one : x_.ticks) {
+    const auto x = x_of(one.at);
+    const bool last =
+        x > width_ - 2 * beside && one.text.size() > 3; // it would stand over the edge
+    text += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"{}\">{}</text>",
+                        last ? width_ - 2 : x, floor + 16, last ? "end" : "middle",
+                        escape_html(one.text));
+  }
   text += fmt::format("<text class=\"unit\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
                       width_ - beside, height_ - 6, escape_html(x_.title));
   return text +
@@ -224,7 +229,7 @@ std::string chart::svg() const {
   auto text = fmt::format("<svg class=\"chart{}\" viewBox=\"0 0 {} {}\" role=\"img\" "
                           "aria-label=\"{}\" preserveAspectRatio=\"xMidYMid meet\">",
                           width_ > narrow ? " wide" : "", width_, height_, escape_html(label_));
-  text += beneath_ + axes();
+  text += axes() + image_;
   if (!drawn_.empty())
     text += fmt::format("<g class=\"plot\" transform=\"matrix({:.9g} 0 0 {:.9g} {:.9g} {:.9g})\" "
                         "data-x=\"{:.9g} {:.9g} {} {}\">{}</g>",

@@ -81,9 +81,9 @@ private:
   int width_;
   int height_;
   int margin_;
-  std::string drawn_;   ///< in the units of the axes
-  std::string on_top_;  ///< in pixels
-  std::string beneath_; ///< in pixels
+  std::string drawn_;  ///< in the units of the axes
+  std::string on_top_; ///< in pixels
+  std::string image_;
 };
 
 } // namespace berth::sim

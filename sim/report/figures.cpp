@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "model/text.hpp"
+
 namespace berth::sim {
 
 namespace {
@@ -141,24 +143,13 @@ double in_seconds(model::duration time) {
 model_state state_of(const run_result& run, const moment& at, std::size_t model) {
   model_state state{at.models[model], std::nullopt, std::nullopt};
   const auto& name = std::next(run.models.begin(), static_cast<std::ptrdiff_t>(model))->first;
-  const auto free = state.counts.free();
-  std::uint16_t smallest = UINT16_MAX;
-  double sum = 0;
-  int shapes = 0;
-  for (std::size_t i = 0; i < run.shapes.size() && i < at.placeable.size(); ++i) {
-    const auto& shape = run.shapes[i];
-    if (shape.model != name)
-      continue;
-    const auto usable = std::min(free, at.placeable[i] * shape.gpus);
-    sum += free > 0 ? 1 - static_cast<double>(usable) / static_cast<double>(free) : 0;
-    ++shapes;
-    if (shape.gpus < smallest) {
-      smallest = shape.gpus;
-      state.stranded = free - usable;
-    }
-  }
-  if (shapes > 0)
-    state.fragmentation = sum / shapes;
+  const auto follows = [&name](const capacity_shape& shape) { // a part of the name will do
+    return model::contains_ignoring_case(name, shape.model);
+  };
+  if (std::ranges::none_of(run.shapes, follows))
+    return state;
+  state.fragmentation = state.counts.fragmentation;
+  state.stranded = state.counts.stranded;
   return state;
 }
 

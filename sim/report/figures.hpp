@@ -56,8 +56,9 @@ using run_value = std::function<double(const run_result&)>;
 /// What a moment says of one model, the `model`-th of run_result::models.
 struct model_state {
   model_moment counts;
-  /// Mean, over the shapes of the model, of the share of its free GPUs that servers of that shape
-  /// cannot use; 0 without free GPUs. nullopt: no shape of the model is followed.
+  /// Mean, over the shapes whose model is a part of its name, of the share of its free GPUs that
+  /// servers of that shape cannot use; 0 without free GPUs. nullopt: no shape of the model is
+  /// followed.
   std::optional<double> fragmentation;
   /// Free GPUs that not even servers of its smallest shape can use.
   std::optional<std::int64_t> stranded;

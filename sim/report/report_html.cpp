@@ -159,9 +159,10 @@ html_table differences_table(const study_result& all) {
 }
 
 std::string summary_section(const study_result& all) {
-  auto inner = cards(all) + to_html(means_table(all));
+  auto inner = cards(all) + "<div class=\"side\">" + to_html(means_table(all));
   if (all.variants.size() > 1)
     inner += to_html(differences_table(all));
+  inner += "</div>";
   const auto& runs = all.variants.front().runs;
   std::string fleet;
   if (!runs.empty())

@@ -90,13 +90,15 @@ std::string escape_html(std::string_view text) {
   return out;
 }
 
-std::string to_text(double value, int decimals) {
+std::string to_text(double value, int decimals, digits as) {
   auto plain = fmt::format("{:.{}f}", value, decimals);
   if (plain.find_first_not_of("-0.") == std::string::npos && plain.front() == '-')
     plain.erase(0, 1);
-  const std::size_t digits = plain.front() == '-' ? 1 : 0;
+  if (as == digits::plain)
+    return plain;
+  const std::size_t sign = plain.front() == '-' ? 1 : 0;
   auto at = std::min(plain.find('.'), plain.size());
-  while (at > digits + 3) {
+  while (at > sign + 3) {
     at -= 3;
     plain.insert(at, thin_space);
   }
@@ -115,11 +117,11 @@ std::string time_text(double seconds) {
   return to_text(estimate{seconds, std::nullopt}, figure_unit::seconds);
 }
 
-std::string to_text(const estimate& what, figure_unit unit) {
+std::string to_text(const estimate& what, figure_unit unit, digits as) {
   const auto shown = in_unit(what, unit);
-  auto text = to_text(shown.what.mean, shown.decimals);
+  auto text = to_text(shown.what.mean, shown.decimals, as);
   if (shown.what.half_width && *shown.what.half_width > 0)
-    text += " ± " + to_text(*shown.what.half_width, shown.decimals);
+    text += " ± " + to_text(*shown.what.half_width, shown.decimals, as);
   return text.append(shown.unit);
 }
 

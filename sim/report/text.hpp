@@ -13,8 +13,11 @@ namespace berth::sim {
 /// U+FFFD.
 [[nodiscard]] std::string escape_html(std::string_view text);
 
-/// With so many decimals, thousands set off by thin spaces: `12 345.60`. Never `-0`.
-[[nodiscard]] std::string to_text(double value, int decimals);
+/// Whether thousands are set off by narrow spaces: a terminal does not always know these.
+enum class digits : std::uint8_t { grouped, plain };
+
+/// With so many decimals: `12 345.60`. Never `-0`.
+[[nodiscard]] std::string to_text(double value, int decimals, digits as = digits::grouped);
 
 /// A unit in which a time of about `seconds` reads well.
 struct time_unit {
@@ -27,7 +30,8 @@ struct time_unit {
 
 /// Mean and, where there is one, half the width of its interval, both in the mean's unit:
 /// `12.34 ± 0.56 %`, `3.2 ± 0.4 h`, `17 ± 2`. An interval of no width is not shown.
-[[nodiscard]] std::string to_text(const estimate& what, figure_unit unit);
+[[nodiscard]] std::string to_text(const estimate& what, figure_unit unit,
+                                  digits as = digits::grouped);
 /// The same with a sign.
 [[nodiscard]] std::string difference_text(const estimate& what, figure_unit unit);
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "scheduler/scheduler.hpp"
 #include "sim/demand/generator.hpp"
 #include "sim/study/study.hpp"
 
@@ -106,7 +107,8 @@ struct failures_entry {
 
 struct maintenance_entry {
   std::string path;
-  maintenance_plan plan;
+  maintenance_plan plan; ///< but for its `lasts`
+  std::optional<model::duration> lasts;
 };
 
 struct capacity_entry {
@@ -126,7 +128,7 @@ struct study_draft {
   std::vector<host_entry> inventory;
   host_settings everywhere;
   demand_entry demand;
-  std::vector<std::string> policies;
+  std::vector<std::string> policies{std::string{scheduler::policy_names().front()}};
   random_time turnover{.least = std::chrono::seconds{3}, .mean_rest = {}};
   quarantine_entry quarantine;
   failures_entry failures;

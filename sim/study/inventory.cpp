@@ -92,10 +92,12 @@ private:
     if (entry.count)
       return context_.wrong(below(entry.path, "count"),
                             "goes with machine: a node list has as many hosts as it lists");
+    const auto path = below(entry.path, "alibaba_nodes");
+    if (entry.alibaba_nodes == "-")
+      return context_.wrong(path, "is -: must be a file");
     const auto nodes = open_bytes(entry.alibaba_nodes).and_then([&entry](auto bytes) {
       return read_alibaba_nodes(std::move(bytes), entry.alibaba_nodes);
     });
-    const auto path = below(entry.path, "alibaba_nodes");
     if (!nodes)
       return context_.wrong(path, "cannot be read: " + nodes.error().message);
     if (!nodes->faulty.empty())

@@ -184,7 +184,7 @@ template <> const std::vector<key<named_law>>& keys_of() {
           {.name = "law",
            .rule = {.kind = value_kind::choice,
                     .words = {"constant", "exponential", "lognormal", "weibull", "empirical"}},
-           .help = "the distribution",
+           .help = "the distribution (exponential)",
            .example = "lognormal"}),
       value_key<&named_law::time_s>(
           {.name = "time", .rule = time, .help = "constant: of all", .example = "1h"}),

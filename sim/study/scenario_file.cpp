@@ -20,6 +20,19 @@ namespace {
 
 using model::result;
 
+demand_input input_of(const demand_entry& given) {
+  demand_input made;
+  made.trace = given.trace;
+  made.format = *trace_format_from(given.format); // its rule knows no others
+  made.reading = given.reading;
+  if (given.split)
+    made.reading.large = large_jobs::split;
+  if (made.format == trace_format::alibaba_pods)
+    made.reading.rename_model = gpu_model_of;
+  made.draw = given.draw;
+  return made;
+}
+
 /// The steps from what the keys say to a study. Each fails with the place of the key.
 class finisher {
 public:
@@ -47,8 +60,7 @@ private:
   }
 
   result<void> policies() {
-    if (!draft_.policies.empty())
-      made_.policies.clear();
+    made_.policies.clear();
     for (const auto& name : draft_.policies)
       made_.policies.push_back(scheduler::find_policy(name));
     made_.base.policy = made_.policies.front();
@@ -92,8 +104,8 @@ private:
   }
 
   result<void> maintenance() {
-    for (const auto& [path, plan] : draft_.maintenance) {
-      if (plan.lasts.count() == 0)
+    for (auto& [path, plan, lasts] : draft_.maintenance) {
+      if (!lasts)
         return context_.wrong(path, "must have lasts, the time of a batch");
       if (plan.drain > plan.from)
         return context_.wrong(path, "has a drain that is longer than from: it would begin before "
@@ -108,6 +120,7 @@ private:
                                           near ? fmt::format("the nearest is {}", *near)
                                                : fmt::format("one of {}", fmt::join(known, ", "))));
       }
+      plan.lasts = *lasts;
       made_.base.maintenance.push_back(plan);
     }
     return {};
@@ -152,14 +165,7 @@ private:
                                       "--demand FILE");
     if (!given.trace.empty() && has_plan)
       return context_.wrong("demand", "has a trace and a plan: keep one of the two");
-    into.trace = given.trace;
-    into.format = *trace_format_from(given.format); // its rule knows no others
-    into.reading = given.reading;
-    if (given.split)
-      into.reading.large = large_jobs::split;
-    if (into.format == trace_format::alibaba_pods)
-      into.reading.rename_model = gpu_model_of;
-    into.draw = given.draw;
+    into = input_of(given);
     const bool draws = given.draw || has_plan;
     if (given.draw && has_plan)
       return context_.wrong("demand.draw", "stands beside a plan, which is drawn from in any case: "
@@ -266,6 +272,17 @@ result<study> load_scenario(const std::string& path, const scenario_surroundings
   if (!document)
     return tl::unexpected{document.error()};
   return study_of(&*document, around, flags);
+}
+
+result<demand_input> read_trace_flags(std::span<const given_flag> flags) {
+  const auto document = document_of(flags);
+  if (!document)
+    return tl::unexpected{document.error()};
+  reading context{{}};
+  study_draft draft;
+  if (auto read = read_section(context, *document, {}, draft); !read)
+    return tl::unexpected{std::move(read.error())};
+  return input_of(draft.demand);
 }
 
 } // namespace berth::sim

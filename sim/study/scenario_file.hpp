@@ -51,6 +51,10 @@ struct given_flag {
                                                  const scenario_surroundings& around,
                                                  std::span<const given_flag> flags = {});
 
+/// What the flags say of a trace, for a command that reads one and plays nothing: `demand` and the
+/// flags of its reading.
+[[nodiscard]] model::result<demand_input> read_trace_flags(std::span<const given_flag> flags);
+
 /// A commented scenario with every key, which runs as it is.
 [[nodiscard]] std::string sample_scenario();
 

@@ -25,9 +25,10 @@ struct flag_path {
 std::string word_of(const key_description& key) {
   if (!key.is.word.empty())
     return std::string{key.is.word};
-  if (key.form == key_form::section || key.form == key_form::sections)
-    return std::string{key.brief.pattern} +
-           (key.form == key_form::sections ? "[,KEY=VALUE...]" : "");
+  if (key.form == key_form::section || key.form == key_form::sections) {
+    const bool goes_on = key.form == key_form::sections && !key.brief.keys.empty();
+    return std::string{key.brief.pattern} + (goes_on ? "[,KEY=VALUE...]" : "");
+  }
   switch (key.is.rule.kind) {
   case value_kind::boolean:
   case value_kind::text:

@@ -25,19 +25,35 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 // --- The commented file
 
-/// What is said of a key, as a comment.
+/// What is said of a key, as a comment. How times and shares are written stands at the top.
 std::string comment_of(const key_description& key) {
   auto text = std::string{key.is.help};
-  const bool has_rule = key.form == key_form::value || key.form == key_form::values;
-  const bool is_obvious =
-      key.is.rule.kind == value_kind::text || key.is.rule.kind == value_kind::file ||
-      key.is.rule.kind == value_kind::machine || key.is.rule.kind == value_kind::boolean;
-  if (has_rule && !is_obvious)
+  if (key.is.rule.kind == value_kind::choice)
     text += ": " + expectation(key.is.rule);
+  if (key.is.rule.forever)
+    text += "; or forever";
   if (!key.standard.empty())
     text += " (" + key.standard + ")";
   return text;
 }
+
+/// Kinds of sections that were explained: one that stands in several places is explained once.
+class explained_sections {
+public:
+  /// Where it was explained; nullptr: it was not, and counts as explained at `path` from now on.
+  const std::string* find_or_add(const std::string& path,
+                                 const std::vector<key_description>& keys) {
+    const auto of = [](const key_description& one) { return one.is.help; };
+    for (const auto& [where, known] : all_)
+      if (std::ranges::equal(known, keys, {}, of, of))
+        return &where;
+    all_.emplace_back(path, keys);
+    return nullptr;
+  }
+
+private:
+  std::vector<std::pair<std::string, std::vector<key_description>>> all_;
+};
 
 class sample_writer {
 public:
@@ -46,10 +62,10 @@ public:
     for (const auto& key : keys) {
       if (indent == 0)
         out_ += "\n";
-      const bool is_list = key.form == key_form::sections;
-      say(indent, comment_of(key) + (is_list ? "; of each:" : ""));
-      if (is_list)
-        add_glossary(key.below, indent);
+      if (key.form == key_form::sections)
+        add_glossary(key, indent);
+      else
+        say(indent, comment_of(key));
       if (key.form == key_form::section && key.is.shown) {
         line(indent, fmt::format("{}:", key.is.name));
         add(key.below, indent + 2);
@@ -82,10 +98,14 @@ private:
     }
     line(indent, now);
   }
-  void add_glossary(const std::vector<key_description>& keys, std::size_t indent) {
-    for (const auto& key : keys)
-      say(indent, comment_of(key), fmt::format("#   {:<16} ", key.is.name),
-          "#" + std::string(20, ' '));
+  void add_glossary(const key_description& list, std::size_t indent) {
+    const auto* known = explained_.find_or_add(std::string{list.is.name}, list.below);
+    if (known != nullptr)
+      return say(indent, comment_of(list) + "; of each as of " + *known);
+    say(indent, comment_of(list) + "; of each:");
+    for (const auto& key : list.below)
+      say(indent, comment_of(key), fmt::format("#   {:<18} ", key.is.name),
+          "#" + std::string(22, ' '));
   }
   void add_value(const key_description& key, std::size_t indent) {
     const std::string off = key.is.shown ? "" : "# ";
@@ -113,11 +133,12 @@ private:
       }
       say(indent, comment_of(one),
           fmt::format("# {}  {:<28} # ", gap, fmt::format("{}: {}", one.is.name, one.is.example)),
-          "#" + std::string(inner + 31, ' ') + "# ");
+          "#" + std::string(inner + 32, ' ') + "# ");
     }
   }
 
   std::string out_;
+  explained_sections explained_;
 };
 
 // --- The page
@@ -148,9 +169,8 @@ public:
                const std::vector<key_description>& keys, const short_form& brief = {}) {
     out_ += fmt::format("\n## {}\n\n{}", name, intro);
     if (!brief.pattern.empty())
-      out_ += fmt::format(" In one word: `{}`, such as `{}`; further keys may follow as "
-                          "`,key=value`.",
-                          brief.pattern, brief.example);
+      out_ += fmt::format(" In one word: `{}`, such as `{}`{}.", brief.pattern, brief.example,
+                          brief.keys.empty() ? "" : "; further keys may follow as `,key=value`");
     out_ += "\n\n| key | value | default | example | meaning |\n|---|---|---|---|---|\n";
     for (const auto& key : keys)
       row(key);
@@ -173,23 +193,13 @@ private:
   }
   void below(const std::string& name, const key_description& key) {
     const auto path = (name == "Scenario" ? "" : name + ".") + std::string{key.is.name};
-    // A kind of section that stands in several places is explained once.
-    const auto known = std::ranges::find_if(
-        explained_, [&key](const auto& one) { return is_alike(one.second, key.below); });
-    if (known != explained_.end()) {
-      out_ += fmt::format("\n## {}\n\nAs [{}](#{}).\n", path, known->first, anchor(known->first));
+    if (const auto* known = explained_.find_or_add(path, key.below)) {
+      out_ += fmt::format("\n## {}\n\nAs [{}](#{}).\n", path, *known, anchor(*known));
       return;
     }
-    explained_.emplace_back(path, key.below);
     auto intro = std::string{key.is.help};
     intro[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(intro[0])));
     section(path, intro + ".", key.below, key.brief);
-  }
-  static bool is_alike(const std::vector<key_description>& a,
-                       const std::vector<key_description>& b) {
-    return std::ranges::equal(
-        a, b, {}, [](const auto& one) { return one.is.help; },
-        [](const auto& one) { return one.is.help; });
   }
   static std::string anchor(std::string text) {
     std::erase(text, '.');
@@ -197,7 +207,7 @@ private:
   }
 
   std::string out_;
-  std::vector<std::pair<std::string, std::vector<key_description>>> explained_;
+  explained_sections explained_;
 };
 
 std::string flag_table() {
@@ -259,11 +269,13 @@ std::string scenario_markdown() {
          "* A file has at most 1 MiB and 100,000 values; an inventory at most 1,000,000 hosts. "
          "Anchors, aliases and tags of YAML are refused.\n"
          "* Every key but those of a plan is also a flag (below). A flag wins over the file; flags "
-         "of a list replace the file's list. In flags paths are relative to the current "
-         "directory.\n"
-         "* `demand.plan` may be the path of a file that holds the keys of a plan: `berth-sim fit "
-         "--demand FILE --out plan.yaml` writes one that is like a trace, and `berth-sim generate "
-         "--plan plan.yaml --seed N --horizon 30d --out demand.csv` draws a trace from one.\n" +
+         "of a list replace the file's list.\n"
+         "  In flags paths are relative to the current directory.\n"
+         "* `demand.plan` may be the path of a file that holds the keys of a plan. `berth-sim fit "
+         "--demand FILE --out plan.yaml` writes one that is like a\n"
+         "  trace, and `berth-sim generate --plan plan.yaml --seed N --horizon 30d --out "
+         "demand.csv` "
+         "draws a trace from one.\n" +
          std::move(page).take() + "\n## Flags\n\n" + flag_table();
 }
 

@@ -108,12 +108,15 @@ std::optional<scenario_value> value_of(const value_rule& rule, std::string_view 
   return std::nullopt;
 }
 
-/// As short as it can be without another number being read.
+/// As percent if that is short and the same number, else as it is.
 std::string share_text(double share) {
+  constexpr std::size_t short_enough = 8;
   auto percent = fmt::format("{}%", share * 100);
-  if (share > 1 || (share_of(percent) == share && percent.size() <= 8))
+  auto plain = fmt::format("{}", share);
+  const bool is_same = share_of(percent) == share;
+  if ((is_same && percent.size() <= short_enough) || share_of(plain) != share)
     return percent;
-  return fmt::format("{}", share);
+  return plain;
 }
 
 std::string bounds(const value_rule& rule) {
@@ -175,7 +178,9 @@ std::string text_of(const value_rule& rule, const scenario_value& value) {
   if (const auto* flag = std::get_if<bool>(&value))
     return *flag ? "true" : "false";
   if (const auto* whole = std::get_if<std::int64_t>(&value))
-    return rule.kind == value_kind::memory ? fmt::format("{}m", *whole) : fmt::format("{}", *whole);
+    return rule.kind != value_kind::memory ? fmt::format("{}", *whole)
+           : *whole == 0                   ? std::string{} // stands for the defaults
+                                           : fmt::format("{}m", *whole);
   if (const auto* number = std::get_if<double>(&value))
     return rule.kind == value_kind::share     ? share_text(*number)
            : rule.kind == value_kind::seconds ? fmt::format("{}s", *number)

@@ -149,6 +149,13 @@ tl::unexpected<model::failure> with_hint(model::failure why, const short_form& f
   return tl::unexpected{std::move(why)};
 }
 
+std::string text_of(const document_node& node) {
+  std::string text = node.text;
+  for (const auto& item : node.items)
+    text += (text.empty() ? "" : ", ") + item.text;
+  return text;
+}
+
 document_node scalar_node(std::string_view key, std::string text) {
   document_node made;
   made.key = key;

@@ -112,6 +112,8 @@ expanded(const short_form& form, const document_node& node, const std::string& p
 /// A failure within an item that was written in one word also says how that is done.
 [[nodiscard]] tl::unexpected<model::failure> with_hint(model::failure why, const short_form& form,
                                                        const document_node& item);
+/// A value or the values of a list, as they are written in a line.
+[[nodiscard]] std::string text_of(const document_node& node);
 /// Nothing if the text is empty.
 [[nodiscard]] document_node scalar_node(std::string_view key, std::string text);
 
@@ -172,8 +174,8 @@ template <class Target> std::vector<key_description> describe(const Target& stan
     made.brief = one.brief;
     if (one.below)
       made.below = one.below(standard);
-    if (one.form == key_form::value)
-      made.standard = one.write(one.is, standard, nullptr).text;
+    if (one.form == key_form::value || one.form == key_form::values)
+      made.standard = text_of(one.write(one.is, standard, nullptr));
   }
   return all;
 }

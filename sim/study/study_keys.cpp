@@ -67,8 +67,15 @@ key<study_draft> policies_key() {
     return items->empty() ? wrong_at(node, path, "is empty: must name a policy")
                           : model::result<void>{};
   };
-  made.write = [](const key_info&, const study_draft&, const study_draft*) {
-    return document_node{};
+  made.write = [](const key_info& self, const study_draft& from, const study_draft* standard) {
+    document_node node;
+    node.key = self.name;
+    if (standard != nullptr && from.policies == standard->policies)
+      return node;
+    node.is = document_node::form::list;
+    for (const auto& name : from.policies)
+      node.items.push_back(scalar_node({}, name));
+    return node;
   };
   return made;
 }
@@ -358,25 +365,34 @@ template <> const std::vector<key<server_defaults>>& keys_of() {
   static const auto count = between(value_kind::count, 1, vcpus_max);
   static const auto memory = between(value_kind::memory, 1, memory_mib_max);
   static const std::vector<key<server_defaults>> keys{
-      value_key<&server_defaults::vcpus_per_gpu>({.name = "vcpus_per_gpu",
-                                                  .rule = count,
-                                                  .help = "for each of its GPUs",
-                                                  .example = "16"}),
+      value_key<&server_defaults::vcpus_per_gpu>(
+          {.name = "vcpus_per_gpu",
+           .rule = count,
+           .help = "vCPUs of a server of which no more is said, for each of its GPUs",
+           .flag = "vcpus-per-gpu",
+           .example = "16"}),
       value_key<&server_defaults::memory_mib_per_gpu>({.name = "memory_per_gpu",
                                                        .rule = memory,
-                                                       .help = "for each of its GPUs",
+                                                       .help = "its memory, for each of its GPUs",
+                                                       .flag = "memory-per-gpu",
                                                        .example = "64g"}),
-      value_key<&server_defaults::vcpus_without_gpu>(
-          {.name = "vcpus_without_gpu", .rule = count, .help = "if it has no GPU", .example = "2"}),
+      value_key<&server_defaults::vcpus_without_gpu>({.name = "vcpus_without_gpu",
+                                                      .rule = count,
+                                                      .help = "its vCPUs if it has no GPU",
+                                                      .flag = "vcpus-without-gpu",
+                                                      .example = "2"}),
       value_key<&server_defaults::memory_mib_without_gpu>({.name = "memory_without_gpu",
                                                            .rule = memory,
-                                                           .help = "if it has no GPU",
+                                                           .help = "its memory if it has no GPU",
+                                                           .flag = "memory-without-gpu",
                                                            .example = "8g"}),
-      value_key<&server_defaults::gpu_model>({.name = "gpu_model",
-                                              .rule = {.kind = value_kind::text},
-                                              .help = "of its GPUs, or alternatives as H100|A100 "
-                                                      "(any)",
-                                              .example = "H100"})};
+      value_key<&server_defaults::gpu_model>(
+          {.name = "gpu_model",
+           .rule = {.kind = value_kind::text},
+           .help = "the model of its GPUs, or alternatives as H100|A100 "
+                   "(any)",
+           .flag = "gpu-model",
+           .example = "H100"})};
   return keys;
 }
 
@@ -461,7 +477,7 @@ template <> const std::vector<key<maintenance_entry>>& keys_of() {
            .rule = up_to_a_century(),
            .help = "the turn of the first batch, after the start",
            .example = "7d"}),
-      value_key<&maintenance_entry::plan, &maintenance_plan::lasts>(
+      value_key<&maintenance_entry::lasts>(
           {.name = "lasts",
            .rule = up_to_a_century(value_kind::duration, 0.001),
            .help = "until a batch is back, and it is the turn of the next",

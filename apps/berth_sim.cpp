@@ -12,6 +12,7 @@
 #include <boost/program_options/variables_map.hpp>
 
 #include "apps/api_access.hpp"
+#include "apps/sim_actors.hpp"
 #include "apps/sim_files.hpp"
 #include "apps/sim_plan.hpp"
 #include "apps/sim_play.hpp"
@@ -35,6 +36,7 @@ constexpr const char* usage =
     "       berth-sim compare SCENARIO.yaml [SCENARIO.yaml]... [options]\n"
     "       berth-sim plan [SCENARIO.yaml] [options]\n"
     "       berth-sim forecast [SCENARIO.yaml] [options]\n"
+    "       berth-sim actors --hosts COUNTxMACHINE... --demand FILE [options]\n"
     "       berth-sim init [FILE]\n"
     "       berth-sim fit --demand FILE [--format NAME] --out PLAN.yaml\n"
     "       berth-sim generate --plan PLAN.yaml --horizon TIME --out FILE [--seed N]\n"
@@ -47,6 +49,9 @@ constexpr const char* usage =
     "compare   plays scenarios and policies side by side and says how much they differ\n"
     "plan      finds the cheapest purchase that keeps the service as good as wanted\n"
     "forecast  says when servers of a shape will fit no more\n"
+    "actors    plays a demand against the production actors on virtual time, with faults, and "
+    "says\n"
+    "          whether all that must hold did\n"
     "init      writes a commented scenario to begin with\n"
     "fit       finds the plan of a generator that makes arrivals like those of a trace\n"
     "generate  draws a trace from such a plan\n"
@@ -183,11 +188,14 @@ int main(int argc, char** argv) {
     return found;
   };
   using command = int (*)(const std::vector<std::string>&, std::ostream&, std::ostream&);
-  const std::pair<const char*, command> commands[] = {
-      {"run", apps::run_scenario},        {"compare", apps::compare_scenarios},
-      {"plan", apps::plan_purchase},      {"forecast", apps::forecast_capacity},
-      {"init", apps::init_scenario},      {"fit", apps::fit_plan},
-      {"generate", apps::generate_demand}};
+  const std::pair<const char*, command> commands[] = {{"run", apps::run_scenario},
+                                                      {"compare", apps::compare_scenarios},
+                                                      {"plan", apps::plan_purchase},
+                                                      {"forecast", apps::forecast_capacity},
+                                                      {"actors", apps::run_actors_simulation},
+                                                      {"init", apps::init_scenario},
+                                                      {"fit", apps::fit_plan},
+                                                      {"generate", apps::generate_demand}};
   for (const auto& [name, make] : commands) {
     if (take(name)) {
       return make(arguments, std::cout, std::cerr);

@@ -14,6 +14,7 @@ struct fleet_auditor::state {
     std::vector<model::device_id> devices;
   };
   std::map<model::server_id, running_server> servers;
+  std::map<std::string, std::set<model::server_id>> by_host;
   std::map<model::device_id, model::server_id> users;
   std::set<model::device_id> used; ///< since their last reset
   std::vector<std::string> wrong;
@@ -31,6 +32,7 @@ struct fleet_auditor::state {
     }
     ++starts;
     servers[server] = {host, devices};
+    by_host[host].insert(server);
     for (const auto& device : devices)
       takes(server, device);
   }
@@ -65,6 +67,7 @@ struct fleet_auditor::state {
       return;
     for (const auto& device : found->second.devices)
       users.erase(device);
+    by_host.at(found->second.host).erase(server);
     servers.erase(found);
   }
   void touched(const std::string& host, const model::device_id& device, const char* how) {
@@ -110,8 +113,8 @@ struct fleet_auditor::state {
       if (each.running)
         alive.insert(each.server);
     std::vector<model::server_id> gone;
-    for (const auto& [server, entry] : servers)
-      if (entry.host == host && !alive.contains(server))
+    for (const auto& server : by_host[host])
+      if (!alive.contains(server))
         gone.push_back(server);
     for (const auto& each : gone)
       stopped(each);

@@ -1,11 +1,12 @@
 #include "sim/kernel.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
+#include <vector>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/resumable.hpp>
 #include <caf/scheduled_actor.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
@@ -27,6 +28,47 @@ struct virtual_config : caf::actor_system_config {
   }
 };
 
+/// What is to be called when; what was asked for first comes first. A heap of values: an entry
+/// costs no allocation of its own.
+class agenda {
+public:
+  [[nodiscard]] bool empty() const { return heap_.empty(); }
+  /// Must not be empty.
+  [[nodiscard]] model::timestamp next() const { return heap_.front().when; }
+  void push(model::timestamp when, std::function<void()> what) {
+    heap_.push_back({when, ++pushed_, std::move(what)});
+    std::ranges::push_heap(heap_, is_later);
+  }
+  /// Must not be empty.
+  std::function<void()> pop() {
+    std::ranges::pop_heap(heap_, is_later);
+    auto what = std::move(heap_.back().what);
+    heap_.pop_back();
+    return what;
+  }
+  void clear() { heap_.clear(); }
+
+private:
+  struct entry {
+    model::timestamp when{};
+    std::uint64_t number = 0;
+    std::function<void()> what;
+  };
+  static bool is_later(const entry& a, const entry& b) {
+    return a.when != b.when ? a.when > b.when : a.number > b.number;
+  }
+
+  std::vector<entry> heap_;
+  std::uint64_t pushed_ = 0;
+};
+
+/// Nullptr: the job is no actor.
+const caf::scheduled_actor* as_actor(const caf::resumable& job) {
+  return job.subtype() == caf::resumable::scheduled_actor
+             ? static_cast<const caf::scheduled_actor*>(&job)
+             : nullptr;
+}
+
 } // namespace
 
 struct kernel::impl : hostbackend::timer {
@@ -35,7 +77,7 @@ struct kernel::impl : hostbackend::timer {
         coordinator(dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())) {}
 
   void after(model::duration delay, std::function<void()> what) override {
-    agenda.emplace(now() + std::max(delay, model::duration::zero()), std::move(what));
+    calls.push(now() + std::max(delay, model::duration::zero()), std::move(what));
   }
 
   [[nodiscard]] model::timestamp now() const {
@@ -51,7 +93,7 @@ struct kernel::impl : hostbackend::timer {
     auto& jobs = coordinator.jobs;
     if (options.shuffle && jobs.size() > 1)
       std::swap(jobs.front(), jobs[order.below(jobs.size())]);
-    if (const auto* actor = dynamic_cast<caf::scheduled_actor*>(jobs.front()))
+    if (const auto* actor = as_actor(*jobs.front()))
       mix(actor->id());
     ++steps;
     coordinator.try_run_once();
@@ -66,17 +108,15 @@ struct kernel::impl : hostbackend::timer {
     const auto& timeouts = coordinator.clock().schedule();
     const auto actors_due = timeouts.empty() ? model::timestamp::max()
                                              : epoch + timeouts.begin()->first.time_since_epoch();
-    const auto agenda_due = agenda.empty() ? model::timestamp::max() : agenda.begin()->first;
-    const auto due = std::min(actors_due, agenda_due);
+    const auto calls_due = calls.empty() ? model::timestamp::max() : calls.next();
+    const auto due = std::min(actors_due, calls_due);
     if (due > end)
       return false;
     ++steps;
     mix(static_cast<std::uint64_t>(due.time_since_epoch().count()));
-    if (agenda_due <= actors_due) {
+    if (calls_due <= actors_due) {
       set_time(due);
-      auto what = std::move(agenda.begin()->second);
-      agenda.erase(agenda.begin());
-      what();
+      calls.pop()();
     } else {
       coordinator.advance_time(std::max(model::duration::zero(), due - now()));
     }
@@ -92,7 +132,7 @@ struct kernel::impl : hostbackend::timer {
   model::random order;
   std::uint64_t trace = 14695981039346656037ULL;
   std::uint64_t steps = 0;
-  std::multimap<model::timestamp, std::function<void()>> agenda;
+  agenda calls;
   virtual_config config;
   caf::actor_system system;
   caf::scheduler::test_coordinator& coordinator;
@@ -103,7 +143,7 @@ kernel::kernel(kernel_options options) : impl_(std::make_unique<impl>(options)) 
 kernel::~kernel() {
   // Actors that stop may send and set timers; the system waits for them, and only this thread can
   // run them.
-  impl_->agenda.clear();
+  impl_->calls.clear();
   impl_->coordinator.clock().cancel_all();
   impl_->coordinator.run();
   impl_->coordinator.clock().cancel_all();

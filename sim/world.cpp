@@ -176,6 +176,10 @@ void world::start_controller() {
     throw std::runtime_error{loaded.error().message}; // a defect: the memory store is never damaged
   actors::store_writer_options writing;
   writing.detached = false;
+  writing.snapshot_events = all.options.snapshot_events;
+  writing.reader = [&all]() -> model::result<std::unique_ptr<store::event_store>> {
+    return std::make_unique<lent_store>(all.log, std::make_shared<double>(0), model::random{0});
+  };
   life.writer = actors::spawn_store_writer(
       system, std::make_unique<lent_store>(all.log, all.store_failure, all.dice.split()),
       std::move(writing));

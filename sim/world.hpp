@@ -31,6 +31,8 @@ struct world_options {
   /// Chance that an append to the controller's store fails, and that an agent's disk does.
   double store_failure = 0;
   double disk_failure = 0;
+  /// The controller makes a snapshot after so many events and drops what is older; 0: never.
+  std::uint64_t snapshot_events = 0;
 };
 
 /// A controller and its hosts, production actors all of them, in one kernel: with stores that

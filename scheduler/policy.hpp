@@ -32,7 +32,7 @@ struct policy_view {
   cell_levels wanted{}; ///< the amount in the host's steps
   cell_levels free{};   ///< before the server is placed
 
-  int all_devices = 0; ///< free or not
+  int all_devices = 0; ///< free or not; 0 for a server without devices
   // Only for a policy that sees stays.
   host_stay stay{};
   std::int64_t now = 0;

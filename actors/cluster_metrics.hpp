@@ -26,7 +26,7 @@ public:
   void committed(std::size_t records, model::duration took,
                  const model::result<void>& outcome) override;
   void planned(std::size_t plans, model::duration took) override;
-  void counted(const capacity_report& report) override { capacity_ = report; }
+  void counted(const scheduler::capacity_report& report) override { capacity_ = report; }
   void looked(model::timestamp now, const control::cluster& core) override;
 
 private:
@@ -48,7 +48,7 @@ private:
   metrics::gauge leader_;
   std::map<std::string, metrics::counter> rejections_;
   std::map<std::string, metrics::histogram> waits_;
-  capacity_report capacity_; ///< the latest
+  scheduler::capacity_report capacity_; ///< the latest
   std::optional<model::timestamp> looked_at_;
   std::optional<model::server_id> oldest_refused_; ///< as of the last look
 };

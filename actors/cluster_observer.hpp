@@ -2,10 +2,10 @@
 
 #include <cstddef>
 
-#include "actors/capacity_watch.hpp"
 #include "control/cluster.hpp"
 #include "model/failure.hpp"
 #include "model/time.hpp"
+#include "scheduler/capacity_watch.hpp"
 
 namespace berth::actors {
 
@@ -22,7 +22,7 @@ public:
   /// A turn of the scheduler returned.
   virtual void planned(std::size_t /*plans*/, model::duration /*took*/) {}
   /// How much more fits, every few seconds: as the scheduler that was asked sees it.
-  virtual void counted(const capacity_report&) {}
+  virtual void counted(const scheduler::capacity_report&) {}
   /// At most once per `snapshot_interval`, between two steps: the state, to copy figures from.
   virtual void looked(model::timestamp /*now*/, const control::cluster&) {}
 };

@@ -3,8 +3,8 @@
 #include <utility>
 #include <vector>
 
-#include "actors/capacity_watch.hpp"
 #include "actors/scheduler_turn.hpp"
+#include "scheduler/capacity_watch.hpp"
 #include "scheduler/scheduler.hpp"
 
 namespace berth::actors {
@@ -15,7 +15,7 @@ namespace berth::actors {
 /// devices.
 class replica {
 public:
-  explicit replica(scheduler::options how, std::vector<capacity_shape> shapes = {})
+  explicit replica(scheduler::options how, std::vector<scheduler::capacity_shape> shapes = {})
       : how_(std::move(how)), capacity_(std::move(shapes)) {}
 
   /// Applies the updates, then does the jobs.
@@ -32,7 +32,7 @@ private:
 
   scheduler::options how_;
   scheduler::inventory world_;
-  capacity_watch capacity_;
+  scheduler::capacity_watch capacity_;
 };
 
 } // namespace berth::actors

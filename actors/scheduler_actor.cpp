@@ -17,7 +17,7 @@ struct scheduler_state {
 
 scheduler_actor::behavior_type
 run_scheduler(scheduler_actor::stateful_pointer<scheduler_state> self, scheduler::options how,
-              std::vector<capacity_shape> shapes) {
+              std::vector<scheduler::capacity_shape> shapes) {
   self->state.copy = std::make_unique<replica>(std::move(how), std::move(shapes));
   return {[self](const parcel<scheduler_turn>& turn) {
     return pack(self->state.copy->run(turn.open()));
@@ -27,7 +27,7 @@ run_scheduler(scheduler_actor::stateful_pointer<scheduler_state> self, scheduler
 } // namespace
 
 scheduler_actor spawn_scheduler(caf::actor_system& system, scheduler::options how,
-                                std::vector<capacity_shape> shapes) {
+                                std::vector<scheduler::capacity_shape> shapes) {
   return system.spawn(run_scheduler, std::move(how), std::move(shapes));
 }
 

@@ -4,8 +4,8 @@
 
 #include <caf/fwd.hpp>
 
-#include "actors/capacity_watch.hpp"
 #include "actors/interfaces.hpp"
+#include "scheduler/capacity_watch.hpp"
 #include "scheduler/scheduler.hpp"
 
 namespace berth::actors {
@@ -13,6 +13,6 @@ namespace berth::actors {
 /// Starts a scheduler with an empty replica; the first turn brings the whole inventory.
 /// `shapes` are those whose capacity it counts when asked; see capacity_watch.
 [[nodiscard]] scheduler_actor spawn_scheduler(caf::actor_system& system, scheduler::options how,
-                                              std::vector<capacity_shape> shapes = {});
+                                              std::vector<scheduler::capacity_shape> shapes = {});
 
 } // namespace berth::actors

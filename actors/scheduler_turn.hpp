@@ -5,8 +5,8 @@
 #include <variant>
 #include <vector>
 
-#include "actors/capacity_watch.hpp"
 #include "control/cluster_messages.hpp"
+#include "scheduler/capacity_watch.hpp"
 #include "scheduler/inventory_update.hpp"
 
 namespace berth::actors {
@@ -29,7 +29,7 @@ struct turn_done {
   control::plans_made plans;
   std::vector<control::forecast_made> forecasts;
   std::vector<control::explanation_made> explanations;
-  std::optional<capacity_report> capacity;
+  std::optional<scheduler::capacity_report> capacity;
 };
 
 } // namespace berth::actors

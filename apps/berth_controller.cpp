@@ -26,6 +26,7 @@
 #include "apps/config.hpp"
 #include "apps/process.hpp"
 #include "apps/scheduler_pools.hpp"
+#include "apps/write_file.hpp"
 #include "net/http_server.hpp"
 #include "store/memory_store.hpp"
 #include "store/sqlite_store.hpp"
@@ -98,20 +99,20 @@ control::cluster_config cluster_settings(const controller_config& config) {
   const auto pools = parse_pools(config.scheduler_pools).value();
   for (const auto& [project, pool] : pools)
     settings.project_scheduling[project].policy = scheduler::find_policy(pool.policy);
-  settings.reserve_after = config.queue_reserve_after;
-  settings.reserve_priority = static_cast<std::int32_t>(config.queue_reserve_priority);
-  settings.reservations_max = static_cast<std::size_t>(config.queue_reservations);
+  settings.reservations.after = config.queue_reserve_after;
+  settings.reservations.priority = static_cast<std::int32_t>(config.queue_reserve_priority);
+  settings.reservations.max = static_cast<std::size_t>(config.queue_reservations);
   return settings;
 }
 
 /// Of a configuration that was checked.
-std::vector<actors::capacity_shape> capacity_shapes(const controller_config& config) {
-  std::vector<actors::capacity_shape> shapes;
+std::vector<scheduler::capacity_shape> capacity_shapes(const controller_config& config) {
+  std::vector<scheduler::capacity_shape> shapes;
   const auto wanted = parse_capacity_shapes(config.capacity_shapes).value();
   for (const auto& shape : wanted)
-    shapes.push_back(
-        {shape.model, shape.gpus,
-         actors::parse_togetherness(shape.together).value_or(actors::togetherness::anywhere)});
+    shapes.push_back({shape.model, shape.gpus,
+                      scheduler::parse_togetherness(shape.together)
+                          .value_or(scheduler::togetherness::anywhere)});
   return shapes;
 }
 
@@ -175,7 +176,7 @@ public:
 private:
   std::vector<actors::scheduler_actor>
   spawn_schedulers(const std::string& policy, std::int64_t count,
-                   const std::vector<actors::capacity_shape>& counted = {}) {
+                   const std::vector<scheduler::capacity_shape>& counted = {}) {
     std::vector<actors::scheduler_actor> made;
     for (std::int64_t i = 0; i < count; ++i)
       made.push_back(actors::spawn_scheduler(system_, {scheduler::find_policy(policy)}, counted));

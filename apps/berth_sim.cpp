@@ -1,7 +1,6 @@
 // berth-sim: plays demands on fleets, and brings real traces to a cluster.
 
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <utility>
@@ -13,7 +12,10 @@
 #include <boost/program_options/variables_map.hpp>
 
 #include "apps/api_access.hpp"
-#include "apps/sim_run.hpp"
+#include "apps/sim_files.hpp"
+#include "apps/sim_plan.hpp"
+#include "apps/sim_play.hpp"
+#include "apps/write_file.hpp"
 #include "sim/demand/berth_csv.hpp"
 #include "sim/demand/byte_source.hpp"
 #include "sim/demand/readers.hpp"
@@ -29,13 +31,25 @@ constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
 constexpr const char* usage =
-    "usage: berth-sim run --hosts COUNTxMACHINE... --demand FILE [options]; see run --help\n"
+    "usage: berth-sim run [SCENARIO.yaml] [options]; see run --help\n"
+    "       berth-sim compare SCENARIO.yaml [SCENARIO.yaml]... [options]\n"
+    "       berth-sim plan [SCENARIO.yaml] [options]\n"
+    "       berth-sim forecast [SCENARIO.yaml] [options]\n"
+    "       berth-sim init [FILE]\n"
+    "       berth-sim fit --demand FILE [--format NAME] --out PLAN.yaml\n"
+    "       berth-sim generate --plan PLAN.yaml --horizon TIME --out FILE [--seed N]\n"
     "       berth-sim convert demand --format NAME --in FILE --out FILE\n"
     "       berth-sim convert alibaba --nodes FILE --inventory FILE [--storage-mib N]\n"
     "       berth-sim submit --pods FILE [--controller URL] [--token-file FILE] [--ca-file FILE]\n"
     "                        [--concurrency N] [--limit N] [--report FILE]\n"
     "\n"
-    "run       plays a demand on a fleet and says what fits and what is refused\n"
+    "run       plays a demand on a fleet and says what fits, what waits and what is refused\n"
+    "compare   plays scenarios and policies side by side and says how much they differ\n"
+    "plan      finds the cheapest purchase that keeps the service as good as wanted\n"
+    "forecast  says when servers of a shape will fit no more\n"
+    "init      writes a commented scenario to begin with\n"
+    "fit       finds the plan of a generator that makes arrivals like those of a trace\n"
+    "generate  draws a trace from such a plan\n"
     "convert   turns a trace into berth's own CSV of a demand (- is standard input or output), or\n"
     "          turns a node list of Alibaba's GPU trace of 2023 into an inventory for\n"
     "          berth-host --simulated\n"
@@ -53,13 +67,6 @@ void tell_faulty(const std::string& file, const std::vector<sim::bad_row>& fault
   }
 }
 
-bool write_file(const std::string& path, const std::string& text) {
-  std::ofstream out{path, std::ios::binary};
-  out << text;
-  out.flush();
-  return out.good();
-}
-
 int convert(const po::variables_map& given) {
   const auto& path = given["nodes"].as<std::string>();
   const auto& out = given["inventory"].as<std::string>();
@@ -70,8 +77,8 @@ int convert(const po::variables_map& given) {
   }
   tell_faulty(path, nodes->faulty);
   const auto yaml = sim::to_inventory_yaml(nodes->items, given["storage-mib"].as<std::int64_t>());
-  if (!write_file(out, yaml)) {
-    return fail("cannot write " + out);
+  if (const auto written = apps::write_file(out, yaml); !written) {
+    return fail(written.error().message);
   }
   std::int64_t gpus = 0;
   for (const auto& node : nodes->items) {
@@ -132,8 +139,10 @@ int submit(const po::variables_map& given) {
     return fail(report.error().message);
   }
   std::cout << sim::to_text(*report);
-  if (given.count("report") > 0 && !write_file(text_of("report"), sim::to_json(*report))) {
-    return fail("cannot write " + text_of("report"));
+  if (given.count("report") > 0) {
+    if (const auto written = apps::write_file(text_of("report"), sim::to_json(*report)); !written) {
+      return fail(written.error().message);
+    }
   }
   return report->failed == 0 && pods->faulty.empty() ? 0 : exit_failed;
 }
@@ -173,8 +182,16 @@ int main(int argc, char** argv) {
     }
     return found;
   };
-  if (take("run")) {
-    return apps::run_simulation(arguments, std::cout, std::cerr);
+  using command = int (*)(const std::vector<std::string>&, std::ostream&, std::ostream&);
+  const std::pair<const char*, command> commands[] = {
+      {"run", apps::run_scenario},        {"compare", apps::compare_scenarios},
+      {"plan", apps::plan_purchase},      {"forecast", apps::forecast_capacity},
+      {"init", apps::init_scenario},      {"fit", apps::fit_plan},
+      {"generate", apps::generate_demand}};
+  for (const auto& [name, make] : commands) {
+    if (take(name)) {
+      return make(arguments, std::cout, std::cerr);
+    }
   }
   po::options_description flags;
   const bool converts = take("convert");

@@ -4,6 +4,7 @@
 
 #include "api/listen_policy.hpp"
 #include "apps/process.hpp"
+#include "apps/write_file.hpp"
 #include "metrics/exposition.hpp"
 
 namespace berth::apps {

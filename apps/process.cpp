@@ -1,11 +1,8 @@
 #include "apps/process.hpp"
 
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <random>
 #include <thread>
 
@@ -91,17 +88,6 @@ model::uuid fresh_uuid() {
 
 model::timestamp wall_clock() {
   return std::chrono::time_point_cast<model::duration>(std::chrono::system_clock::now());
-}
-
-model::result<void> write_file(const std::string& path, std::string_view text) {
-  const auto fresh = path + ".new";
-  std::ofstream out{fresh, std::ios::binary | std::ios::trunc};
-  out << text;
-  out.close();
-  if (!out || std::rename(fresh.c_str(), path.c_str()) != 0)
-    return model::fail(model::errc::invalid_argument,
-                       path + ": cannot be written: " + std::strerror(errno));
-  return {};
 }
 
 } // namespace berth::apps

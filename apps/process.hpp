@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 
-#include "model/failure.hpp"
 #include "model/ids.hpp"
 #include "model/random.hpp"
 #include "model/time.hpp"
@@ -46,8 +45,5 @@ void end_at_the_latest(model::duration patience, exit_code code);
 [[nodiscard]] model::uuid fresh_uuid();
 /// The wall clock.
 [[nodiscard]] model::timestamp wall_clock();
-
-/// Writes `text` to `path`, whole or not at all: a reader never sees a part of it.
-[[nodiscard]] model::result<void> write_file(const std::string& path, std::string_view text);
 
 } // namespace berth::apps

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/amounts.hpp"
+#include "model/amounts.hpp"
 #include "cli/verbs.hpp"
 #include "model/text.hpp"
 
@@ -67,7 +67,7 @@ result<connection_options> connection_of(const arguments& given, const surroundi
   choose(out.key_file, "key", "BERTH_KEY_FILE", given, world);
   std::string timeout = "60s";
   choose(timeout, "timeout", "BERTH_TIMEOUT", given, world);
-  const auto parsed = parse_duration(timeout);
+  const auto parsed = model::parse_duration(timeout);
   if (!parsed || parsed->count() == 0)
     return misuse(fmt::format("--timeout must be a duration such as 30s, got \"{}\"", timeout));
   out.timeout = *parsed;

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/amounts.hpp"
+#include "model/amounts.hpp"
 #include "cli/device_argument.hpp"
 #include "cli/verbs.hpp"
 #include "model/ids.hpp"
@@ -25,7 +25,7 @@ result<json> parse_disk(const std::string& text) {
   for (;;) {
     const auto end = rest.find(':');
     const auto piece = rest.substr(0, end);
-    if (const auto mib = parse_size_mib(piece); mib && !size)
+    if (const auto mib = model::parse_size_mib(piece); mib && !size)
       size = mib;
     else if (!piece.empty() && image.empty() && !mib)
       image = piece;
@@ -72,7 +72,7 @@ result<void> add_amounts(json& spec, const arguments& given) {
   if (*cpus)
     spec["vcpus"] = **cpus;
   if (const auto text = given.value("mem-spec")) {
-    const auto mib = parse_size_mib(*text);
+    const auto mib = model::parse_size_mib(*text);
     if (!mib)
       return misuse(fmt::format("--mem-spec must be a size such as 512m or 4g, got \"{}\"", *text));
     spec["memory_mib"] = *mib;
@@ -92,7 +92,7 @@ result<void> add_seconds(json& spec, const arguments& given, const char* option,
   const auto text = given.value(option);
   if (!text)
     return {};
-  const auto length = parse_duration(*text);
+  const auto length = model::parse_duration(*text);
   if (!length || length->count() == 0)
     return misuse(fmt::format("--{} must be a duration such as 90s, 10m, 2h or 3d, got \"{}\"",
                               option, *text));

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/amounts.hpp"
+#include "model/amounts.hpp"
 
 namespace berth::cli {
 
@@ -97,7 +97,7 @@ list_view view_of(const arguments& given, const std::vector<std::string>& plain,
 
 result<pacer::duration> deadline_of(const arguments& given) {
   const auto text = given.value("deadline").value_or("10m");
-  const auto parsed = parse_duration(text);
+  const auto parsed = model::parse_duration(text);
   if (!parsed)
     return misuse(
         fmt::format("--deadline must be a duration such as 90s or 10m, got \"{}\"", text));

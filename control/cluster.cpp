@@ -64,16 +64,16 @@ outcome cluster::machine::finish() {
   serve_queue();
   keep_reservations();
   send_due_states();
-  if (!leading || probing || std::ranges::any_of(waiting, is_awaited)) {
+  if (!leading || probing || std::ranges::any_of(undurable, is_awaited)) {
     awaited = state.last_sequence();
   }
-  if (!waiting.empty()) {
+  if (!undurable.empty()) {
     if (settled()) {
-      std::move(waiting.begin(), waiting.end(), std::back_inserter(out.effects));
+      std::move(undurable.begin(), undurable.end(), std::back_inserter(out.effects));
     } else {
-      held.push_back({state.last_sequence(), std::move(waiting)});
+      held.push_back({state.last_sequence(), std::move(undurable)});
     }
-    waiting.clear();
+    undurable.clear();
   }
   outcome done = std::exchange(out, {});
   if (!updates.empty()) {
@@ -139,8 +139,8 @@ void cluster::machine::on(commit_failed& failed) {
     fail_held(each.effects, failed.why);
   }
   held.clear();
-  fail_held(waiting, failed.why);
-  waiting.clear();
+  fail_held(undurable, failed.why);
+  undurable.clear();
   fail_creations(failed.why);
   for (auto& query : held_queries) {
     emit(answer_query{query.asked.from, cluster::answer_from(*this, query.asked.what)});
@@ -154,10 +154,8 @@ void cluster::machine::on(commit_failed& failed) {
   if (!store_failure) {
     tell_note(note_kind::store_lost, "store", failed.why.message);
   }
-  offer_everywhere();
-  searching.reset();
-  reviewed.clear();
-  reservations_due = now;
+  queue.offer_everywhere();
+  queue.forget_search(now);
   store_failure = failed.why;
   probing = false;
   probe_at = now + config.store_retry;
@@ -228,11 +226,11 @@ std::optional<model::timestamp> cluster::machine::next_tick() const {
   if (!lease_ends.empty()) {
     consider(lease_ends.begin()->first);
   }
-  if (queue_has_work() || searching) {
+  if (queue_has_work() || queue.is_searching()) {
     consider(now);
   }
-  if (reservations_due && !state.waiting().empty()) {
-    consider(*reservations_due);
+  if (queue.due() && !state.waiting().empty()) {
+    consider(*queue.due());
   }
   if (giving_up.size() < config.explanations_max) {
     for (const auto& [deadline, server] : state.waiting().deadlines()) {
@@ -256,7 +254,8 @@ cluster::~cluster() = default;
 
 outcome cluster::start(model::timestamp now) {
   auto& m = *machine_;
-  m.now = m.began = now;
+  m.now = now;
+  m.queue.begin(now);
   m.record(model::controller_started{m.state.leader() + 1, m.config.version});
   m.state.build_inventory();
   m.updates = m.state.full_inventory();

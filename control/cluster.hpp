@@ -15,6 +15,7 @@
 
 #include "control/cluster_messages.hpp"
 #include "control/cluster_state.hpp"
+#include "control/queue_keeper.hpp"
 #include "model/random.hpp"
 #include "scheduler/scheduler.hpp"
 
@@ -44,15 +45,7 @@ struct cluster_config {
   /// How waiting servers are planned; those of the projects named, in their own way.
   scheduler::options scheduling;
   std::map<std::string, scheduler::options, std::less<>> project_scheduling;
-  /// After waiting so long a server may have a host kept for it (docs/queue.md)...
-  model::duration reserve_after = std::chrono::minutes{10};
-  std::int32_t reserve_priority = 80; ///< ...at once from this priority on
-  std::size_t reservations_max = 8;   ///< hosts that are kept at a time
-  /// A host that is kept for longer than was promised, or for so long without a promise, is chosen
-  /// anew.
-  model::duration reserve_again = std::chrono::minutes{10};
-  /// Between two searches for a host when the last found none.
-  model::duration search_spacing = std::chrono::seconds{10};
+  reservation_rules reservations;
 };
 
 /// What one step gives.

@@ -132,12 +132,12 @@ model::result<void> cluster::machine::admit_devices(const model::server_spec& sp
 void cluster::machine::ask(open_planning what) {
   const auto id = ++last_plan;
   explaining += what->explain ? 1U : 0U;
-  what->frees_before = frees_so_far;
+  what->frees_before = queue.frees();
   what->request.now = now;
   if (what->spec.lifetime) {
     what->request.ends_at = now + *what->spec.lifetime;
   }
-  what->request.avoid_hosts = hosts_to_avoid(what->request);
+  what->request.avoid_hosts = queue.hosts_to_avoid(what->request);
   std::erase_if(what->request.avoid_hosts, [&](model::host_id host) {
     return std::ranges::binary_search(what->beside, host);
   });
@@ -204,7 +204,7 @@ void cluster::machine::on(plans_made& made) {
   serve_queue(); // what came free in this very step is the queue's first
   // Room for an event and a note per plan, and for the answers: a batch does not move what it has.
   make_room(out.events, made.plans.size());
-  make_room(waiting, 2 * made.plans.size());
+  make_room(undurable, 2 * made.plans.size());
   for (auto& each : made.plans) {
     const auto id = static_cast<std::uint64_t>(each.id);
     auto found = plannings.extract(id);
@@ -282,7 +282,7 @@ cluster::machine::referee(const model::placement_request& request, const model::
   if (auto verdict = scheduler::check(state.inventory(), request, where)) {
     return verdict;
   }
-  if (!leaves_room(request, where)) {
+  if (!queue.leaves_room(request, where)) {
     return broken("reserved_host", name_of(host->record) + " is kept for a server that waits");
   }
   return std::nullopt;
@@ -313,7 +313,7 @@ void cluster::machine::revoke(model::server_id server, const model::placement& w
       updates.emplace_back(scheduler::device_changed{*device});
     }
   }
-  free_up(where.host); // a scheduler counted on it, and may have refused others for it
+  queue.free_up(where.host); // a scheduler counted on it, and may have refused others for it
 }
 
 // --- Deciding
@@ -433,7 +433,7 @@ bool cluster::machine::look_beside(planning& what) {
     return false;
   }
   what.looked_beside = true;
-  what.beside = hosts_beside(what.request, what.request.avoid_hosts);
+  what.beside = queue.hosts_beside(what.request, what.request.avoid_hosts);
   return !what.beside.empty();
 }
 

@@ -46,7 +46,7 @@ void cluster::machine::run(ticket from, model::forecast_servers& command) {
     return answer(from, tl::unexpected{std::move(admitted.error())});
   }
   auto shape = to_placement_request({}, command.spec, now);
-  shape.avoid_hosts = hosts_to_avoid(shape);
+  shape.avoid_hosts = queue.hosts_to_avoid(shape);
   emit(want_forecast{await_thought(from), std::move(shape), command.count});
 }
 
@@ -82,7 +82,7 @@ void cluster::machine::run(ticket from, model::explain_placement& command) {
   }
   const auto id = await_thought(from);
   auto request = to_placement_request({}, command.spec, now);
-  request.avoid_hosts = hosts_to_avoid(request);
+  request.avoid_hosts = queue.hosts_to_avoid(request);
   emit(want_explanation{std::make_shared<const want_explanation::question>(
       want_explanation::question{id, std::move(request), std::move(hosts)})});
 }

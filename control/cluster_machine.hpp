@@ -13,28 +13,18 @@
 #include <vector>
 
 #include "control/cluster.hpp"
-#include "control/host_outlook.hpp"
+#include "control/queue_keeper.hpp"
 #include "control/wording.hpp"
 
 namespace berth::control {
 
-/// A flavour of waiting servers, in a heap by its next in line; or one server alone, because a host
-/// is kept for it. `hosts`: the only ones that can have become possible; empty = any.
-struct cluster_queue_line {
-  queue_key head;
-  model::server_id server;
-  std::string shape;
-  waiting_queue::flavour_key flavour;
-  std::vector<model::host_id> hosts;
-  bool alone = false;
-};
-
 /// The inside of the cluster machine. Its handlers are split by topic over cluster_*.cpp; every
 /// change of the truth goes through record(), every success through answer_when_durable().
 /// Internal.
-struct cluster::machine {
+struct cluster::machine final : queue_owner {
   machine(cluster_config how, cluster_state loaded, model::random seeded)
       : config(std::move(how)), state(std::move(loaded)), dice(seeded) {}
+  ~machine() override = default;
 
   cluster_config config;
   cluster_state state;
@@ -45,7 +35,7 @@ struct cluster::machine {
   outcome out;
   std::vector<scheduler::inventory_update> updates;
   std::vector<plan_wish> wishes;
-  std::vector<effect> waiting; ///< until this step's events are durable
+  std::vector<effect> undurable; ///< until this step's events are durable
 
   // --- Between steps
   struct held_effects {
@@ -95,27 +85,8 @@ struct cluster::machine {
   std::map<std::uint64_t, forecasting> forecasts;
 
   // --- Servers that wait: what is known beyond the state's queue. Gone with the process.
-  std::set<model::host_id> freed;       ///< something may have come free there; not offered yet
-  bool everywhere = false;              ///< the whole queue is being tried on all hosts
-  bool everywhere_again = false;        ///< and once more after that
-  std::optional<queue_key> tried_up_to; ///< of such a pass, when one step is not enough
-  std::uint64_t frees_so_far = 0;
-  std::deque<std::pair<std::uint64_t, model::host_id>> lately_freed; ///< with their numbers
+  queue_keeper queue{*this, config.reservations};
   std::set<model::server_id> giving_up; ///< their last try is being planned
-  struct host_search {
-    model::server_id server;
-    model::sequence_number after = 0; ///< hosts up to this one were looked at
-    std::optional<outlook> best;
-    model::host_id host; ///< that has it
-  };
-  std::optional<host_search> searching;
-  std::optional<model::timestamp> reservations_due; ///< when to look for a server that may have one
-  std::uint64_t queue_seen = 0;                     ///< its version at the last look
-  model::timestamp no_search_before{};
-  std::map<model::server_id, model::timestamp> reviewed; ///< kept hosts that were chosen anew
-  model::timestamp began{};                              ///< of this life
-  std::set<waiting_queue::kind> hopeless;   ///< no host can be kept for these, as things are
-  std::map<std::string, bool> exact_models; ///< names asked for: some device has it exactly
 
   // --- Idempotency keys being worked on
   struct claim {
@@ -167,17 +138,17 @@ struct cluster::machine {
     next.what = std::move(what);
     state.apply(next, cluster_state::durability::pending, updates);
     if (freed_host) {
-      free_up(*freed_host);
+      queue.free_up(*freed_host);
     }
     if constexpr (changes_hosts<Event>) {
-      hosts_changed();
+      queue.hosts_changed(now);
     }
     if (state.waiting().reserved().size() < kept_hosts) {
-      hopeless.clear(); // that host may do for another
+      queue.kept_host_given_up(); // it may do for another
     }
   }
   void emit(effect what) { out.effects.push_back(std::move(what)); }
-  void when_durable(effect what) { waiting.push_back(std::move(what)); }
+  void when_durable(effect what) { undurable.push_back(std::move(what)); }
   void answer(ticket to, model::result<model::reply> what);
   void tell_note(note_kind kind, std::string subject, std::string text = {});
   [[nodiscard]] bool settled() const { return state.last_sequence() == state.durable_sequence(); }
@@ -249,17 +220,9 @@ struct cluster::machine {
   std::optional<model::host_id> frees(const model::device_removed& event) const;
   [[nodiscard]] std::optional<model::host_id> kept_for(model::server_id server) const;
   [[nodiscard]] std::optional<model::host_id> host_of(model::device_id device) const;
-  void free_up(model::host_id host);
-  void offer_again(std::uint64_t frees_before);
-  void offer_everywhere();
-  [[nodiscard]] bool queue_has_work() const;
+  /// Work of the queue that cannot be done while nothing can be recorded.
+  [[nodiscard]] bool queue_has_work() const { return !store_failure && queue.has_work(); }
   void serve_queue();
-  void serve_everywhere();
-  [[nodiscard]] std::vector<cluster_queue_line>
-  lines_for(const std::vector<model::host_id>& hosts) const;
-  std::size_t serve_next(std::vector<cluster_queue_line>& lines);
-  [[nodiscard]] bool try_waiting(model::server_id id, const std::vector<model::host_id>& hosts);
-  [[nodiscard]] const scheduler::options& policy_of(const std::string& project) const;
   void place_waiting(const model::server_record& server, const model::placement& where);
   void let_wait(planning& what, model::refusal why);
   void end_waits();
@@ -272,22 +235,22 @@ struct cluster::machine {
                                         std::is_same_v<Event, model::host_status_changed> ||
                                         std::is_same_v<Event, model::host_settings_changed> ||
                                         std::is_same_v<Event, model::host_removed>;
-  [[nodiscard]] std::vector<model::host_id>
-  hosts_to_avoid(const model::placement_request& request) const;
-  [[nodiscard]] std::vector<model::host_id> hosts_beside(const model::placement_request& request,
-                                                         const std::vector<model::host_id>& among);
-  [[nodiscard]] bool leaves_room(const model::placement_request& request,
-                                 const model::placement& where);
-  [[nodiscard]] std::vector<std::string> exact_models_of(const model::placement_request& request);
-  void hosts_changed();
   void keep_reservations();
-  void drop_closed_reservations();
-  void start_search(model::server_id server);
   void search_on();
-  bool look_at(const host_entry& host, const model::placement_request& request,
-               const std::vector<std::string>& models);
-  void end_search(const model::server_record& server, const model::placement_request& request,
-                  const std::vector<std::string>& models);
+  [[nodiscard]] const scheduler::inventory& inventory() const override { return state.inventory(); }
+  [[nodiscard]] const waiting_queue& waiting() const override { return state.waiting(); }
+  [[nodiscard]] const model::server_record* waiting_server(model::server_id id) const override;
+  [[nodiscard]] const scheduler::options& policy_of(const std::string& project) const override;
+  [[nodiscard]] bool has_model(std::string_view name) const override;
+  [[nodiscard]] bool may_be_kept(model::host_id host) const override;
+  void walk_hosts(std::uint64_t after,
+                  const std::function<bool(std::uint64_t, model::host_id)>& visit) const override;
+  [[nodiscard]] std::optional<host_supply>
+  supply_of(model::host_id host, const model::placement_request& request) const override;
+  [[nodiscard]] host_tenancy tenancy_of(model::host_id host) const override;
+  bool place(const model::server_record& server, const model::placement_request& request,
+             const model::placement& where) override;
+  void reserve(model::server_id server, std::optional<model::reservation> where) override;
 
   // --- Servers (cluster_servers.cpp)
   void run(ticket from, model::act_on_server& command);

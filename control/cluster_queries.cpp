@@ -273,7 +273,7 @@ model::result<model::answer> cluster::machine::ask(const model::get_server& what
 /// What is stored with a waiting server is why it began to wait.
 void cluster::machine::say_why_it_waits(model::server_record& server) const {
   auto request = to_placement_request(server.id, server.spec, now);
-  request.avoid_hosts = hosts_to_avoid(request);
+  request.avoid_hosts = queue.hosts_to_avoid(request);
   auto decision = scheduler::plan(state.inventory(), request, policy_of(server.spec->project));
   if (auto* why = std::get_if<model::refusal>(&decision)) {
     why->suggestions =

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <tuple>
+#include <utility>
 
-#include "control/cluster_state_fold.hpp"
 #include "model/text.hpp"
 
 namespace berth::control {
@@ -12,9 +12,6 @@ namespace berth::control {
 using model::device_record;
 using model::device_state;
 
-namespace {
-
-/// On its way back to being free, and in nobody's hands.
 bool comes_back(const device_record& device) {
   switch (device.state) {
   case device_state::discovered:
@@ -29,7 +26,6 @@ bool comes_back(const device_record& device) {
   }
 }
 
-/// Could be given away one day, whoever has it now.
 bool is_usable(const device_record& device) {
   switch (device.state) {
   case device_state::lost:
@@ -41,7 +37,6 @@ bool is_usable(const device_record& device) {
   }
 }
 
-/// False only for a device that the request surely does not ask for.
 bool may_match(const device_record& device, const model::placement_request& request) {
   return std::ranges::any_of(request.devices, [&](const model::device_request& wish) {
     if (wish.id) {
@@ -53,6 +48,8 @@ bool may_match(const device_record& device, const model::placement_request& requ
     });
   });
 }
+
+namespace {
 
 std::int64_t devices_of(const model::placement_request& request) {
   std::int64_t count = 0;
@@ -77,20 +74,30 @@ scheduler::host_changed show_case(std::span<const std::string> models) {
   return shown;
 }
 
-/// What is wanted of a host, or there, of the kind that the request asks for.
-struct supply {
-  model::resources amount;
-  std::int64_t devices = 0;
-
-  [[nodiscard]] bool covers(const supply& wanted) const {
-    const auto enough = [](std::int64_t want, std::int64_t have) {
-      return want == 0 || want <= have; // as the scheduler has it: none is never too much
-    };
-    return enough(wanted.amount.cpus, amount.cpus) &&
-           enough(wanted.amount.memory_mib, amount.memory_mib) &&
-           enough(wanted.amount.storage_mib, amount.storage_mib) && wanted.devices <= devices;
-  }
+/// Of two that leave, which is the first.
+constexpr auto leaves_before = [](const auto& a, const auto& b) {
+  return std::tuple{!a.ends, a.ends, a.created} < std::tuple{!b.ends, b.ends, b.created};
 };
+
+/// Sorts those who leave; one that is past its end leaves now.
+template <class Leaving> void sort_by_end(std::vector<Leaving>& all, model::timestamp now) {
+  for (auto& each : all) {
+    if (each.ends) {
+      each.ends = std::max(*each.ends, now);
+    }
+  }
+  std::ranges::sort(all, leaves_before);
+}
+
+bool covers(const host_supply& there, const model::placement_request& wanted) {
+  const auto enough = [](std::int64_t want, std::int64_t have) {
+    return want == 0 || want <= have; // as the scheduler has it: none is never too much
+  };
+  return enough(wanted.amount.cpus, there.free.cpus) &&
+         enough(wanted.amount.memory_mib, there.free.memory_mib) &&
+         enough(wanted.amount.storage_mib, there.free.storage_mib) &&
+         devices_of(wanted) <= there.devices;
+}
 
 } // namespace
 
@@ -103,49 +110,50 @@ bool outlook::is_better_than(const outlook& other) const {
   return rank(*this) < rank(other);
 }
 
-std::vector<departing_host::departure> departing_host::departures(const cluster_state& state,
-                                                                  const host_entry& host,
-                                                                  model::timestamp now) {
-  std::vector<departure> all;
-  all.reserve(host.servers.size());
-  for (const auto& id : host.servers) {
-    const auto& server = state.find_server(id)->record;
-    const auto end = server.deleting ? std::optional{now} : server.ends_at;
-    all.push_back({&server, end ? std::optional{std::max(*end, now)} : std::nullopt});
+std::optional<outlook> best_outlook(host_supply supply, const model::placement_request& request,
+                                    model::timestamp now) {
+  outlook seen{now, 0};
+  if (covers(supply, request)) {
+    return seen;
   }
-  std::ranges::sort(all, [](const departure& a, const departure& b) {
-    return std::tuple{!a.at, a.at, a.server->created} < std::tuple{!b.at, b.at, b.server->created};
-  });
-  return all;
+  sort_by_end(supply.servers, now);
+  for (const auto& each : supply.servers) {
+    supply.free = supply.free + each.amount;
+    supply.devices += each.usable;
+    seen.starts_at = each.ends;
+    seen.in_doubt += each.ends ? 0 : each.held;
+    if (covers(supply, request)) {
+      return seen;
+    }
+  }
+  return std::nullopt;
 }
 
-departing_host::departing_host(const cluster_state& state, model::host_id host,
-                               model::timestamp now, std::span<const std::string> models)
-    : state_{state}, host_{host}, now_{now} {
+departing_host::departing_host(host_tenancy of, model::timestamp now,
+                               std::span<const std::string> models)
+    : host_{of.host.host.id}, now_{now}, leaving_{std::move(of.tenants)} {
   if (!models.empty()) {
     world_.apply(show_case(models));
   }
-  const auto& entry = *state.find_host(host);
-  scheduler::host_changed all{entry.record, {}};
-  for (const auto& id : entry.devices) {
-    auto device = *state.find_device(id);
+  devices_ = of.host.devices;
+  for (auto& device : of.host.devices) {
     if (comes_back(device)) {
       device.state = device_state::free;
     }
-    all.devices.push_back(std::move(device));
   }
-  world_.apply(all);
-  leaving_ = departures(state, entry, now);
+  world_.apply(of.host);
+  sort_by_end(leaving_, now);
   for (const auto& each : leaving_) {
-    world_.apply(allocation_update(*each.server));
+    world_.apply(each.holds);
   }
 }
 
-void departing_host::let_go(const model::server_record& server) {
-  world_.apply(scheduler::server_released{server.id});
-  for (const auto& held : server.attachments) {
-    const auto* device = state_.find_device(held.device);
-    if (device != nullptr && is_usable(*device)) {
+void departing_host::let_go(const host_tenancy::tenant& tenant) {
+  world_.apply(scheduler::server_released{tenant.holds.server});
+  for (const auto& held : tenant.holds.devices) {
+    const auto device =
+        std::ranges::find(devices_, held, [](const device_record& each) { return each.info.id; });
+    if (device != devices_.end() && is_usable(*device)) {
       auto freed = *device;
       freed.owner.reset();
       freed.state = device_state::free;
@@ -160,19 +168,20 @@ bool departing_host::fits(const model::placement_request& request) const {
 
 std::optional<outlook> departing_host::make_room_for(const model::placement_request& request) {
   outlook seen{now_, 0};
+  const auto left = [&seen](const host_tenancy::tenant& tenant) {
+    seen.starts_at = tenant.ends;
+    seen.in_doubt += tenant.ends ? 0 : static_cast<std::int64_t>(tenant.holds.devices.size());
+  };
   for (std::size_t i = 0; i < gone_; ++i) {
-    const auto& left = leaving_[i];
-    seen.starts_at = left.at;
-    seen.in_doubt += left.at ? 0 : static_cast<std::int64_t>(left.server->attachments.size());
+    left(leaving_[i]);
   }
   while (!fits(request)) {
     if (gone_ == leaving_.size()) {
       return std::nullopt;
     }
     const auto& next = leaving_[gone_++];
-    let_go(*next.server);
-    seen.starts_at = next.at;
-    seen.in_doubt += next.at ? 0 : static_cast<std::int64_t>(next.server->attachments.size());
+    let_go(next);
+    left(next);
   }
   return seen;
 }
@@ -181,39 +190,6 @@ void departing_host::put(const model::placement_request& request, const model::p
   world_.apply(scheduler::server_allocated{request.server, host_, request.amount, where.devices,
                                            request.anti_affinity_group, request.ends_at,
                                            request.now, request.devices});
-}
-
-std::optional<outlook> departing_host::bound(const cluster_state& state, const host_entry& host,
-                                             const model::placement_request& request,
-                                             model::timestamp now) {
-  const auto totals = state.inventory().totals(host.record.id);
-  if (!totals) {
-    return std::nullopt;
-  }
-  const bool with_devices = !request.devices.empty();
-  const supply wanted{request.amount, devices_of(request)};
-  supply there{with_devices ? totals->free_for_gpu : totals->free, 0};
-  for (const auto& id : host.devices) {
-    const auto& device = *state.find_device(id);
-    there.devices += comes_back(device) && may_match(device, request) ? 1 : 0;
-  }
-  if (there.covers(wanted)) {
-    return outlook{now, 0};
-  }
-  outlook seen{now, 0};
-  for (const auto& each : departures(state, host, now)) {
-    there.amount = there.amount + model::amount_of(each.server->spec);
-    for (const auto& held : each.server->attachments) {
-      const auto* device = state.find_device(held.device);
-      there.devices += device != nullptr && is_usable(*device) && may_match(*device, request);
-    }
-    seen.starts_at = each.at;
-    seen.in_doubt += each.at ? 0 : static_cast<std::int64_t>(each.server->attachments.size());
-    if (there.covers(wanted)) {
-      return seen;
-    }
-  }
-  return std::nullopt;
 }
 
 } // namespace berth::control

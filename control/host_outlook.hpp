@@ -7,7 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "control/cluster_state.hpp"
+#include "model/device.hpp"
+#include "model/ids.hpp"
+#include "model/request.hpp"
+#include "model/resources.hpp"
+#include "model/time.hpp"
+#include "scheduler/scheduler.hpp"
 
 namespace berth::control {
 
@@ -24,15 +29,52 @@ struct outlook {
   friend bool operator==(const outlook&, const outlook&) = default;
 };
 
+/// On its way back to being free, and in nobody's hands.
+[[nodiscard]] bool comes_back(const model::device_record& device);
+/// Could be given away one day, whoever has it now.
+[[nodiscard]] bool is_usable(const model::device_record& device);
+/// False only for a device that the request surely does not ask for.
+[[nodiscard]] bool may_match(const model::device_record& device,
+                             const model::placement_request& request);
+
+/// What of a host a request could use, in numbers alone.
+struct host_supply {
+  struct leaving {
+    std::optional<model::timestamp> ends; ///< nullopt: not known
+    std::uint64_t created = 0;            ///< the order of creation
+    model::resources amount;
+    std::int64_t usable = 0; ///< of its devices: may match the request, and come back
+    std::int64_t held = 0;   ///< all its devices
+  };
+  model::resources free;    ///< for a server of this kind, with devices or without
+  std::int64_t devices = 0; ///< may match, and are free or come back
+  std::vector<leaving> servers;
+};
+
+/// A bound for departing_host::make_room_for(): the outlook is not better than this; nullopt = it
+/// does not fit there at all. Cheap.
+[[nodiscard]] std::optional<outlook>
+best_outlook(host_supply supply, const model::placement_request& request, model::timestamp now);
+
+/// A host and who is on it.
+struct host_tenancy {
+  struct tenant {
+    scheduler::server_allocated holds;
+    std::optional<model::timestamp> ends; ///< nullopt: not known
+    std::uint64_t created = 0;            ///< the order of creation
+  };
+  scheduler::host_changed host;
+  std::vector<tenant> tenants;
+};
+
 /// One host as it will be when its servers leave, one after another: by their expected ends, those
-/// without one last and the oldest first. A server past its end counts as leaving now, as do those
-/// being deleted; devices on their way back are free at once. A copy of that host alone.
+/// without one last and the oldest first. A server past its end counts as leaving now; devices on
+/// their way back are free at once. A copy of that host alone.
 class departing_host {
 public:
-  /// The host must exist. `models` are names that some device of the cluster has exactly: a request
-  /// for one of them wants just that model, also where this host has none of it.
-  departing_host(const cluster_state& state, model::host_id host, model::timestamp now,
-                 std::span<const std::string> models);
+  /// `models` are names that some device of the cluster has exactly: a request for one of them
+  /// wants just that model, also where this host has none of it.
+  departing_host(host_tenancy of, model::timestamp now, std::span<const std::string> models);
 
   /// Lets servers go until the request fits; nullopt = it does not fit on the empty host either.
   [[nodiscard]] std::optional<outlook> make_room_for(const model::placement_request& request);
@@ -40,27 +82,14 @@ public:
   void put(const model::placement_request& request, const model::placement& where);
   [[nodiscard]] bool fits(const model::placement_request& request) const;
 
-  /// A bound for make_room_for(), from amounts and numbers of devices alone: the outlook is not
-  /// better than this; nullopt = it does not fit there at all. Cheap.
-  [[nodiscard]] static std::optional<outlook> bound(const cluster_state& state,
-                                                    const host_entry& host,
-                                                    const model::placement_request& request,
-                                                    model::timestamp now);
-
 private:
-  struct departure {
-    const model::server_record* server = nullptr;
-    std::optional<model::timestamp> at;
-  };
-  static std::vector<departure> departures(const cluster_state& state, const host_entry& host,
-                                           model::timestamp now);
-  void let_go(const model::server_record& server);
+  void let_go(const host_tenancy::tenant& tenant);
 
-  const cluster_state& state_;
   model::host_id host_;
   model::timestamp now_;
   scheduler::inventory world_;
-  std::vector<departure> leaving_;
+  std::vector<model::device_record> devices_;
+  std::vector<host_tenancy::tenant> leaving_;
   std::size_t gone_ = 0; ///< so many of them have left
 };
 

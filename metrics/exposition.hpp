@@ -56,7 +56,9 @@ public:
   using constant_labels = std::vector<std::pair<std::string, std::string>>;
   explicit open_metrics_log(constant_labels labels) : constant_(std::move(labels)) {}
 
-  /// The time of the samples that follow; must not go back.
+  /// Of the samples that follow: other series from here on.
+  void constant(constant_labels labels) { constant_ = std::move(labels); }
+  /// The time of the samples that follow; must not go back within a series.
   void at(model::timestamp time) { now_ = time; }
   void family(metric id) override;
   void sample(std::span<const std::string_view> labels, double value) override;

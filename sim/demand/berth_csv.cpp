@@ -95,18 +95,6 @@ void append_time(std::string& to, model::duration time) {
   }
 }
 
-void append_text(std::string& to, std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-    to += text;
-    return;
-  }
-  to += '"';
-  for (const char c : text) {
-    to.append(c == '"' ? 2U : 1U, c);
-  }
-  to += '"';
-}
-
 /// A file that is complete or is not there: it has another name until commit().
 class csv_file {
 public:
@@ -165,6 +153,18 @@ std::unique_ptr<trace_reader> make_berth_reader() {
   return std::make_unique<berth_reader>();
 }
 
+void append_csv_field(std::string& to, std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    to += text;
+    return;
+  }
+  to += '"';
+  for (const char c : text) {
+    to.append(c == '"' ? 2U : 1U, c);
+  }
+  to += '"';
+}
+
 std::string berth_csv_header() {
   std::string line;
   for (const auto& column : berth_columns) {
@@ -181,13 +181,13 @@ void append_berth_csv(std::string& to, const arrival& one, std::int64_t count,
   to += ',';
   append_number(to, one.gpus);
   to += ',';
-  append_text(to, names.models.name(one.model));
+  append_csv_field(to, names.models.name(one.model));
   to += ',';
   append_number(to, one.vcpus);
   to += ',';
   append_number(to, one.memory_mib);
   to += ',';
-  append_text(to, names.projects.name(one.project));
+  append_csv_field(to, names.projects.name(one.project));
   to += ',';
   append_time(to, one.patience);
   to += ',';

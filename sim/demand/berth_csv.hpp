@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "model/failure.hpp"
 #include "sim/demand/arrival.hpp"
@@ -9,6 +10,9 @@ namespace berth::sim {
 
 /// The header of berth's own format with every column, and its line feed.
 [[nodiscard]] std::string berth_csv_header();
+
+/// Appends a field of any table, quoted where RFC 4180 wants it.
+void append_csv_field(std::string& to, std::string_view text);
 
 /// Appends the row of `count` equal servers. What is unknown or endless stays as it is when the row
 /// is read again, to the nanosecond.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "model/time.hpp"
@@ -12,6 +13,20 @@ namespace berth::sim {
 /// several runs can be put together.
 class distribution {
 public:
+  distribution() = default;
+
+  /// All that it holds, to be kept elsewhere.
+  struct all_parts {
+    std::vector<std::uint64_t> classes;
+    std::uint64_t count = 0;
+    double sum_s = 0;
+    model::duration max{};
+  };
+  explicit distribution(all_parts parts)
+      : classes_(std::move(parts.classes)), count_(parts.count), sum_(parts.sum_s),
+        max_(parts.max) {}
+  [[nodiscard]] all_parts parts() const { return {classes_, count_, sum_, max_}; }
+
   /// `time`: 0 or more.
   void add(model::duration time, std::uint64_t times = 1);
   void add(const distribution& other);

@@ -9,10 +9,17 @@ namespace berth::sim {
 
 enum class event_kind : std::uint8_t {
   hosts_arrive, ///< subject: the group
+  rack_mended,
   machine_mended,
   device_mended,
+  work_ends, ///< maintenance; subject: the plan, life: its batch
   device_clean,
   server_ends,
+  wait_ends,  ///< subject and life: the halves of the server's number
+  queue_look, ///< the queue's keeper asked for it
+  work_closes,
+  work_begins,
+  rack_fails,
   machine_fails,
   device_fails,
 };

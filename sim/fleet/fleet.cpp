@@ -1,55 +1,45 @@
 #include "sim/fleet/fleet.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 #include <utility>
 
-#include "sim/demand/lifetime_law.hpp"
+#include "model/text.hpp"
+#include "sim/fleet/names.hpp"
 
 namespace berth::sim {
 
 namespace {
 
-// Ids carry the index of what they name, so that nothing has to be looked up.
-constexpr std::uint64_t host_space = 1;
-constexpr std::uint64_t device_space = 2;
-constexpr std::uint64_t server_space = 3;
-
-model::host_id host_name(std::uint32_t index) {
-  return {{host_space, index}};
-}
-model::device_id device_name(std::uint32_t index) {
-  return {{device_space, index}};
-}
-model::server_id server_name(std::uint64_t serial) {
-  return {{server_space, serial}};
-}
-std::uint32_t index_of(const model::uuid& id) {
-  return static_cast<std::uint32_t>(id.low);
-}
-
-model::timestamp as_time(std::int64_t now) {
-  return model::timestamp{model::duration{now}};
-}
-
-std::int64_t drawn(model::random& dice, model::duration mean) {
-  return std::llround(unit_exponential(dice) * static_cast<double>(mean.count()));
-}
-
-/// Far enough for every run, and safe to add to.
-constexpr std::int64_t never = INT64_MAX / 2;
-
-std::int64_t sum(std::int64_t now, std::int64_t more) {
-  return more > never - now ? never : now + more;
+/// Those whose capacity is followed: chosen, or the usual ones.
+std::vector<capacity_shape> shapes_of(const scenario& what) {
+  if (!what.shapes.empty())
+    return what.shapes;
+  constexpr std::size_t shapes_max = 128;
+  std::map<std::string, std::int32_t> most; // of a model on one host
+  for (const auto& group : what.hosts) {
+    std::map<std::string, std::int32_t> here;
+    for (const auto& info : group.machine.devices)
+      ++here[info.model];
+    for (const auto& [name, count] : here)
+      most[name] = std::max(most[name], count);
+  }
+  std::vector<capacity_shape> shapes;
+  for (const auto& [name, count] : most)
+    for (const std::int32_t gpus : {1, 2, 4, 8})
+      if (gpus <= count && shapes.size() < shapes_max)
+        shapes.push_back({name, gpus});
+  return shapes;
 }
 
 } // namespace
 
 fleet::fleet(const scenario& what, const demand_names& names, event_queue& later,
-             std::uint64_t seed)
-    : what_{what}, names_{names}, later_{later}, turnovers_{seed}, failures_{turnovers_.split()},
-      allocation_{scheduler::server_allocated{}} {
+             std::uint64_t seed, run_result& result, observer* watching)
+    : what_{what}, names_{names}, later_{later}, seed_{seed}, result_{result}, watching_{watching},
+      policy_{what.policy}, allocation_{scheduler::server_allocated{}}, capacity_{shapes_of(what)},
+      members_(what.hosts.size()) {
+  result_.shapes = shapes_of(what);
   name_models();
   size_rows();
 }
@@ -57,8 +47,8 @@ fleet::fleet(const scenario& what, const demand_names& names, event_queue& later
 void fleet::name_models() {
   std::set<std::string> names;
   for (const auto& group : what_.hosts)
-    for (const auto& device : group.machine.devices)
-      names.insert(device.model);
+    for (const auto& info : group.machine.devices)
+      names.insert(info.model);
   for (const auto& name : names)
     models_.push_back({.name = name, .gpus = {}, .held = {}, .cleaned = {}, .broken = {}});
 }
@@ -72,36 +62,63 @@ void fleet::size_rows() {
   rows_.resize(static_cast<std::size_t>((hosts >> row_shift_) + 1));
 }
 
+void fleet::begin() {
+  for (std::uint32_t group = 0; group < what_.hosts.size(); ++group)
+    if (what_.hosts[group].from.count() == 0)
+      add_hosts(0, group);
+    else
+      schedule(what_.hosts[group].from.count(), event_kind::hosts_arrive, group);
+  for (const auto& one : what_.standing)
+    stand(one);
+  plan_maintenance();
+}
+
 // --- Hosts
 
 void fleet::add_hosts(std::int64_t now, std::uint32_t group) {
+  const auto first = static_cast<std::uint32_t>(hosts_.size());
   for (std::uint32_t i = 0; i < what_.hosts[group].count; ++i)
     add_host(now, group);
+  if (what_.hosts[group].hosts_per_rack > 0 && what_.racks.mean_between.count() > 0)
+    add_racks(now, group, first);
+  queue_.hosts_changed(as_time(now));
 }
 
 void fleet::add_host(std::int64_t now, std::uint32_t group) {
-  const auto index = static_cast<std::uint32_t>(hosts_.size());
-  hosts_.push_back({group, static_cast<std::uint32_t>(devices_.size()), true});
+  const auto number = static_cast<std::uint32_t>(hosts_.size());
+  hosts_.push_back({group, static_cast<std::uint32_t>(devices_.size())});
+  members_[group].push_back(number);
   for (const auto& info : what_.hosts[group].machine.devices) {
-    const auto number = static_cast<std::uint32_t>(devices_.size());
-    devices_.push_back({.host = index, .model = model_number(info.model)});
+    const auto at = static_cast<std::uint32_t>(devices_.size());
+    devices_.push_back({.host = number, .model = model_number(info.model)});
     models_[devices_.back().model].gpus.add(now, 1);
-    ++row_of(number).gpus;
-    if (what_.devices.mean_between.count() > 0)
-      after(now, what_.devices.mean_between, event_kind::device_fails, number);
+    ++row_of(at).gpus;
+    befall(now, what_.devices.mean_between, event_kind::device_fails, at,
+           dice_for(seed_, luck::device, at, 0));
   }
-  if (what_.machines.mean_between.count() > 0)
-    after(now, what_.machines.mean_between, event_kind::machine_fails, index);
-  publish(index);
+  befall(now, what_.machines.mean_between, event_kind::machine_fails, number,
+         dice_for(seed_, luck::machine, number, 0));
+  publish(now, number);
 }
 
-std::uint32_t fleet::model_number(const std::string& name) const {
+void fleet::add_racks(std::int64_t now, std::uint32_t group, std::uint32_t first) {
+  const auto end = static_cast<std::uint32_t>(hosts_.size());
+  const auto each = what_.hosts[group].hosts_per_rack;
+  for (; first < end; first += std::min(each, end - first)) {
+    const auto number = static_cast<std::uint32_t>(racks_.size());
+    racks_.push_back({first, std::min(each, end - first), 0});
+    befall(now, what_.racks.mean_between, event_kind::rack_fails, number,
+           dice_for(seed_, luck::rack, number, 0));
+  }
+}
+
+std::uint16_t fleet::model_number(const std::string& name) const {
   const auto found = std::ranges::lower_bound(models_, name, {}, &levels::name);
-  return static_cast<std::uint32_t>(found - models_.begin());
+  return static_cast<std::uint16_t>(found - models_.begin());
 }
 
-std::string fleet::name_of(std::uint32_t host) const {
-  return what_.hosts[hosts_[host].group].name + "-" + std::to_string(host);
+std::string fleet::name_of(std::uint32_t which) const {
+  return what_.hosts[hosts_[which].group].name + "-" + std::to_string(which);
 }
 
 std::uint32_t fleet::end_of(const host& which) const {
@@ -109,8 +126,8 @@ std::uint32_t fleet::end_of(const host& which) const {
          static_cast<std::uint32_t>(what_.hosts[which.group].machine.devices.size());
 }
 
-/// Tells the scheduler all of a host.
-void fleet::publish(std::uint32_t which) {
+/// All of a host, as the scheduler is told it.
+scheduler::host_changed fleet::tell(std::uint32_t which) const {
   const auto& at = hosts_[which];
   const auto& group = what_.hosts[at.group];
   scheduler::host_changed told;
@@ -122,8 +139,9 @@ void fleet::publish(std::uint32_t which) {
   told.host.partitions = group.machine.partitions;
   told.host.cpu_overcommit_milli = group.cpu_overcommit_milli;
   told.host.memory_overcommit_milli = group.memory_overcommit_milli;
-  told.host.status = at.up ? model::host_status::online : model::host_status::offline;
-  told.host.settled = at.up;
+  told.host.status = at.down == 0 ? model::host_status::online : model::host_status::offline;
+  told.host.settled = at.down == 0;
+  told.host.maintenance = at.closed > 0;
   auto number = at.first_device;
   for (const auto& info : group.machine.devices) {
     const auto& seen = devices_[number];
@@ -133,237 +151,92 @@ void fleet::publish(std::uint32_t which) {
     record.host = told.host.id;
     record.type = info.default_type;
     record.reserve = group.reserve_per_gpu;
-    record.state =
-        seen.use == device_use::free ? model::device_state::free : model::device_state::quarantined;
+    record.state = state_of(seen.use);
+    if (seen.server != nobody)
+      record.owner = server_name(servers_[seen.server].number);
     told.devices.push_back(std::move(record));
   }
-  world_.apply(told);
+  return told;
 }
 
-// --- Servers
-
-std::optional<std::string> fleet::place(std::int64_t now, const arrival& wanted) {
-  auto& request = request_for(wanted);
-  request.server = server_name(serials_);
-  request.now = as_time(now);
-  request.ends_at.reset();
-  if (what_.tell_lifetimes && wanted.lifetime != endless)
-    request.ends_at = as_time(sum(now, wanted.lifetime.count()));
-  auto decided = scheduler::plan(world_, request, {.policy = what_.policy});
-  if (const auto* why = std::get_if<model::refusal>(&decided))
-    return deciding_rule(*why);
-  settle(now, wanted, request, std::move(std::get<model::placement>(decided)));
-  return std::nullopt;
-}
-
-model::placement_request& fleet::request_for(const arrival& wanted) {
-  const auto hash = (static_cast<std::uint64_t>(wanted.model) << 16U | wanted.gpus) * 0x9e37'79b9U ^
-                    (static_cast<std::uint64_t>(wanted.vcpus) << 32U | wanted.memory_mib);
-  auto& alike = shapes_[hash];
-  const auto same = [&](const shape& one) {
-    return one.model == wanted.model && one.gpus == wanted.gpus &&
-           one.request.amount == model::resources{wanted.vcpus, wanted.memory_mib, 0};
-  };
-  if (const auto found = std::ranges::find_if(alike, same); found != alike.end())
-    return found->request;
-  model::placement_request made;
-  made.amount = {wanted.vcpus, wanted.memory_mib, 0};
-  if (wanted.gpus > 0) {
-    model::device_request gpus{std::nullopt, wanted.gpus, {}};
-    for (const auto name : alternatives(names_.models.name(wanted.model)))
-      gpus.alternatives.push_back(
-          {.model = std::string{name}, .vendor = {}, .type = {}, .vendor_device = {}});
-    if (gpus.alternatives.empty())
-      gpus.alternatives.emplace_back();
-    made.devices.push_back(std::move(gpus));
-  }
-  return alike.emplace_back(shape{wanted.model, wanted.gpus, std::move(made)}).request;
-}
-
-void fleet::settle(std::int64_t now, const arrival& wanted, const model::placement_request& request,
-                   model::placement&& where) {
-  const auto slot = take_slot();
-  auto& made = servers_[slot];
-  made.host = index_of(where.host.value);
-  made.serial = serials_++;
-  for (const auto& id : where.devices) {
-    const auto number = index_of(id.value);
-    devices_[number].server = slot;
-    devices_[number].next = std::exchange(made.first_device, number);
-    use(now, number, device_use::held);
-  }
-  auto& taken = std::get<scheduler::server_allocated>(allocation_);
-  taken.server = request.server;
-  taken.host = where.host;
-  taken.amount = request.amount;
-  taken.devices = std::move(where.devices);
-  taken.ends_at = request.ends_at;
-  taken.placed_at = request.now;
-  taken.asked = request.devices;
-  world_.apply(allocation_);
-  ++living_;
-  if (wanted.lifetime != endless)
-    schedule(sum(now, wanted.lifetime.count()), event_kind::server_ends, slot, made.life);
-}
-
-std::uint32_t fleet::take_slot() {
-  if (free_slots_.empty()) {
-    servers_.emplace_back();
-    return static_cast<std::uint32_t>(servers_.size() - 1);
-  }
-  const auto slot = free_slots_.back();
-  free_slots_.pop_back();
-  return slot;
-}
-
-/// The server takes nothing any more; its devices are cleaned.
-void fleet::release(std::int64_t now, std::uint32_t slot) {
-  auto& gone = servers_[slot];
-  world_.apply(scheduler::server_released{server_name(gone.serial)});
-  for (auto number = std::exchange(gone.first_device, nobody); number != nobody;) {
-    const auto next = std::exchange(devices_[number].next, nobody);
-    devices_[number].server = nobody;
-    clean(now, number);
-    number = next;
-  }
-  gone.host = nobody;
-  ++gone.life;
-  free_slots_.push_back(slot);
-  --living_;
-}
-
-void fleet::fail_server(std::int64_t now, std::uint32_t slot) {
-  release(now, slot);
-  ++failed_;
-}
-
-// --- Devices
-
-void fleet::clean(std::int64_t now, std::uint32_t which) {
-  auto& it = devices_[which];
-  ++it.life;
-  std::int64_t takes = what_.turnover.least.count();
-  if (what_.turnover.mean_rest.count() > 0)
-    takes = sum(takes, drawn(turnovers_, what_.turnover.mean_rest));
-  if (what_.quarantine_probability > 0 && turnovers_.chance(what_.quarantine_probability))
-    takes = sum(takes, drawn(turnovers_, what_.mean_quarantine));
-  use(now, which, device_use::cleaned);
-  if (takes > 0)
-    return schedule(sum(now, takes), event_kind::device_clean, which, it.life);
-  use(now, which, device_use::free);
-  turn(which, model::device_state::free);
-}
-
-void fleet::turn(std::uint32_t which, model::device_state state) {
-  world_.apply(
-      scheduler::device_turned{host_name(devices_[which].host), device_name(which), state, false});
-}
-
-void fleet::use(std::int64_t now, std::uint32_t which, device_use as) {
-  auto& it = devices_[which];
-  auto& of = models_[it.model];
-  if (auto* left = level_of(of, it.use))
-    left->add(now, -1);
-  if (auto* entered = level_of(of, as))
-    entered->add(now, 1);
-  if ((it.use == device_use::held) != (as == device_use::held))
-    row_of(which).held += as == device_use::held ? 1U : UINT32_MAX;
-  it.use = as;
-}
-
-level* fleet::level_of(levels& of, device_use as) {
-  switch (as) {
-  case device_use::held:
-    return &of.held;
-  case device_use::cleaned:
-    return &of.cleaned;
-  case device_use::broken:
-    return &of.broken;
+model::device_state fleet::state_of(device_use use) {
+  switch (use) {
   case device_use::free:
-    return nullptr;
+    return model::device_state::free;
+  case device_use::held:
+    return model::device_state::in_use;
+  case device_use::cleaned:
+    return model::device_state::resetting;
+  case device_use::quarantined:
+  case device_use::broken:
+    return model::device_state::quarantined;
   }
-  return nullptr;
+  return model::device_state::quarantined;
+}
+
+void fleet::publish(std::int64_t now, std::uint32_t which) {
+  world_.apply(tell(which));
+  queue_.hosts_changed(as_time(now));
+  if (hosts_[which].down == 0 && hosts_[which].closed == 0)
+    free_up(which);
 }
 
 // --- What happens
 
 bool fleet::happen(const event& what) {
+  const auto now = what.at;
   switch (what.kind) {
   case event_kind::hosts_arrive:
-    add_hosts(what.at, what.subject);
+    add_hosts(now, what.subject);
     return true;
   case event_kind::server_ends:
     if (servers_[what.subject].host == nobody || servers_[what.subject].life != what.life)
       return false; // it failed before
-    release(what.at, what.subject);
-    ++ended_;
+    if (watching_ != nullptr)
+      watching_->ended(model::duration{now}, servers_[what.subject].number);
+    release(now, what.subject);
+    ++result_.ended;
     return true;
+  case event_kind::wait_ends:
+    return end_wait(now, std::uint64_t{what.life} << 32U | what.subject);
   case event_kind::device_clean:
     if (devices_[what.subject].life != what.life)
       return false;
-    use(what.at, what.subject, device_use::free);
-    turn(what.subject, model::device_state::free);
+    use(now, what.subject, device_use::free);
+    turn(what.subject);
+    return true;
+  case event_kind::queue_look:
+    look_due_ = 0;
+    return false; // serve() follows
+  case event_kind::rack_fails:
+    fail_rack(now, what.subject);
+    return true;
+  case event_kind::rack_mended:
+    mend_rack(now, what.subject);
     return true;
   case event_kind::machine_fails:
-    fail_machine(what.at, what.subject);
+    fail_machine(now, what.subject);
     return true;
   case event_kind::machine_mended:
-    mend_machine(what.at, what.subject);
+    mend_machine(now, what.subject);
     return true;
   case event_kind::device_fails:
-    fail_device(what.at, what.subject);
+    fail_device(now, what.subject);
     return true;
   case event_kind::device_mended:
-    mend_device(what.at, what.subject);
+    mend_device(now, what.subject);
+    return true;
+  case event_kind::work_closes:
+    close_for_work(now, what.subject, what.life);
+    return true;
+  case event_kind::work_begins:
+    begin_work(now, what.subject, what.life);
+    return true;
+  case event_kind::work_ends:
+    end_work(now, what.subject, what.life);
     return true;
   }
   return false;
-}
-
-void fleet::fail_machine(std::int64_t now, std::uint32_t which) {
-  auto& it = hosts_[which];
-  it.up = false;
-  for (auto number = it.first_device; number < end_of(it); ++number)
-    if (devices_[number].server != nobody)
-      fail_server(now, devices_[number].server);
-  for (auto number = it.first_device; number < end_of(it); ++number) {
-    ++devices_[number].life; // whatever was under way with it is over
-    use(now, number, device_use::broken);
-  }
-  for (std::uint32_t slot = 0; slot < servers_.size(); ++slot) // those without devices
-    if (servers_[slot].host == which)
-      fail_server(now, slot);
-  publish(which);
-  after(now, what_.machines.mean_repair, event_kind::machine_mended, which);
-}
-
-void fleet::mend_machine(std::int64_t now, std::uint32_t which) {
-  auto& it = hosts_[which];
-  it.up = true;
-  publish(which);
-  for (auto number = it.first_device; number < end_of(it); ++number)
-    if (!devices_[number].defect)
-      clean(now, number);
-  after(now, what_.machines.mean_between, event_kind::machine_fails, which);
-}
-
-void fleet::fail_device(std::int64_t now, std::uint32_t which) {
-  auto& it = devices_[which];
-  if (it.server != nobody)
-    fail_server(now, it.server);
-  it.defect = true;
-  ++it.life;
-  use(now, which, device_use::broken);
-  turn(which, model::device_state::quarantined);
-  after(now, what_.devices.mean_repair, event_kind::device_mended, which);
-}
-
-void fleet::mend_device(std::int64_t now, std::uint32_t which) {
-  auto& it = devices_[which];
-  it.defect = false;
-  if (hosts_[it.host].up)
-    clean(now, which);
-  after(now, what_.devices.mean_between, event_kind::device_fails, which);
 }
 
 void fleet::schedule(std::int64_t at, event_kind kind, std::uint32_t subject, std::uint32_t life) {
@@ -371,46 +244,65 @@ void fleet::schedule(std::int64_t at, event_kind kind, std::uint32_t subject, st
     later_.push({.at = at, .number = 0, .subject = subject, .life = life, .kind = kind});
 }
 
-void fleet::after(std::int64_t now, model::duration mean, event_kind kind, std::uint32_t subject) {
-  schedule(sum(now, drawn(failures_, mean)), kind, subject);
+/// At a time from now on that is exponentially distributed; `mean` zero: never.
+void fleet::befall(std::int64_t now, model::duration mean, event_kind kind, std::uint32_t subject,
+                   model::random dice) {
+  if (mean.count() > 0)
+    schedule(sum(now, drawn(dice, mean)), kind, subject);
 }
 
 // --- Figures
 
-moment fleet::look(std::int64_t now) const {
+moment fleet::look(std::int64_t now) {
   moment seen;
   seen.at = model::duration{now};
   for (const auto& one : models_)
     seen.models.push_back(
-        {one.gpus.value(), one.held.value(), one.cleaned.value(), one.broken.value()});
+        {one.gpus.value(), one.held.value(), one.cleaned.value(), one.broken.value(), 0, 0});
+  const auto capacity = capacity_.look(world_);
+  for (const auto& each : capacity.shapes)
+    seen.placeable.push_back(each.servers);
+  for (const auto& each : capacity.models) {
+    const auto& lost = each.stranded;
+    for (std::size_t i = 0; i < models_.size(); ++i) {
+      if (!model::contains_ignoring_case(models_[i].name, each.model))
+        continue; // a part of the name will do, as in a request
+      seen.models[i].stranded = lost.unit + lost.cpu + lost.memory + lost.storage;
+      seen.models[i].fragmentation = each.fragmentation;
+    }
+  }
   for (std::size_t i = 0; i << row_shift_ < hosts_.size(); ++i)
     seen.rows.push_back(rows_[i].gpus > 0
                             ? static_cast<std::uint16_t>(rows_[i].held * 1000ULL / rows_[i].gpus)
                             : nothing_there);
+  seen.waiting = waiting_.size();
+  seen.gpus_waiting = gpus_waiting_;
+  seen.arrived = result_.arrived;
+  seen.placed = result_.placed;
+  seen.failed = result_.failed;
+  seen.living = result_.living;
+  seen.hosts = hosts_.size();
+  seen.hosts_down = static_cast<std::uint64_t>(
+      std::ranges::count_if(hosts_, [](const host& one) { return one.down != 0; }));
+  seen.refused_by = result_.refused_by;
   return seen;
 }
 
-std::vector<host_row> fleet::rows() const {
-  std::vector<host_row> all;
-  const auto hosts = static_cast<std::uint32_t>(hosts_.size());
-  const auto each = std::uint32_t{1} << row_shift_;
-  for (std::uint32_t first = 0; first < hosts; first += each)
-    all.push_back({name_of(first), name_of(std::min(first + each, hosts) - 1)});
-  return all;
-}
-
-std::map<std::string, model_figures> fleet::figures(std::int64_t now) {
-  std::map<std::string, model_figures> all;
+void fleet::finish(std::int64_t now) {
   for (auto& one : models_) {
     for (auto* each : {&one.gpus, &one.held, &one.cleaned, &one.broken})
       each->add(now, 0);
-    all[one.name] = {.gpus = one.gpus.value(),
-                     .gpu_seconds = one.gpus.area(),
-                     .held_seconds = one.held.area(),
-                     .cleaned_seconds = one.cleaned.area(),
-                     .broken_seconds = one.broken.area()};
+    result_.models[one.name] = {.gpus = one.gpus.value(),
+                                .gpu_seconds = one.gpus.area(),
+                                .held_seconds = one.held.area(),
+                                .cleaned_seconds = one.cleaned.area(),
+                                .broken_seconds = one.broken.area()};
   }
-  return all;
+  const auto hosts = static_cast<std::uint32_t>(hosts_.size());
+  const auto each = std::uint32_t{1} << row_shift_;
+  for (std::uint32_t first = 0; first < hosts; first += each)
+    result_.rows.push_back({name_of(first), name_of(std::min(first + each, hosts) - 1)});
+  result_.waiting = waiting_.size();
 }
 
 } // namespace berth::sim

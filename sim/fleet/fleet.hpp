@@ -1,16 +1,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "control/queue_keeper.hpp"
 #include "model/plan.hpp"
-#include "model/random.hpp"
+#include "model/server.hpp"
 #include "sim/demand/arrival.hpp"
+#include "sim/fleet/dice.hpp"
 #include "sim/fleet/event_queue.hpp"
+#include "sim/fleet/observer.hpp"
 #include "sim/fleet/run.hpp"
 #include "sim/fleet/scenario.hpp"
 
@@ -34,58 +39,67 @@ private:
   double area_ = 0;
 };
 
-/// The hosts, their devices and the servers on them, under the production scheduler. Times are
-/// nanoseconds since the run's start; what it causes to happen later it puts into the queue.
-class fleet {
+/// The hosts, their devices, the servers on them and those that wait, under the production
+/// scheduler and the production queue. Times are nanoseconds since the run's start; what it causes
+/// to happen later it puts into the event queue, what came of it into the result.
+class fleet final : private control::queue_owner {
 public:
-  /// All but the hosts that are there from the start. The arguments outlive it.
-  fleet(const scenario& what, const demand_names& names, event_queue& later, std::uint64_t seed);
+  /// All but the hosts that are there from the start. The arguments outlive it; `watching` may be
+  /// null.
+  fleet(const scenario& what, const demand_names& names, event_queue& later, std::uint64_t seed,
+        run_result& result, observer* watching);
 
-  /// The hosts of a group come.
-  void add_hosts(std::int64_t now, std::uint32_t group);
-  /// The deciding rule of the refusal; nullopt = the server has its place, and its end is set.
-  [[nodiscard]] std::optional<std::string> place(std::int64_t now, const arrival& wanted);
-  /// Something that was put into the queue happens; true if it still meant something.
+  /// The hosts and servers that are there from the start, and all that has its date.
+  void begin();
+  /// A server arrives: it gets its place, waits or is refused.
+  void arrive(std::int64_t now, const arrival& wanted);
+  /// Something that was put into the event queue happens; true if it still meant something.
   bool happen(const event& what);
+  /// Everything of this moment has happened: what came free is offered to those who wait.
+  void serve(std::int64_t now);
 
-  [[nodiscard]] std::uint64_t ended() const { return ended_; }
-  [[nodiscard]] std::uint64_t failed() const { return failed_; }
-  [[nodiscard]] std::uint64_t living() const { return living_; }
-  /// Of the hosts and devices; nothing of what arrived.
-  [[nodiscard]] moment look(std::int64_t now) const;
-  [[nodiscard]] std::vector<host_row> rows() const;
-  /// Up to `now`, where the run ends.
-  [[nodiscard]] std::map<std::string, model_figures> figures(std::int64_t now);
+  [[nodiscard]] moment look(std::int64_t now);
+  /// The figures that are sums over time, up to `now`, where the run ends.
+  void finish(std::int64_t now);
 
 private:
   static constexpr std::uint32_t nobody = UINT32_MAX;
 
-  enum class device_use : std::uint8_t { free, held, cleaned, broken };
+  enum class device_use : std::uint8_t { free, held, cleaned, quarantined, broken };
   struct device {
     std::uint32_t host = 0;
-    std::uint32_t model = 0; ///< in models_
     std::uint32_t server = nobody;
     std::uint32_t next = nobody; ///< of the same server
     std::uint32_t life = 0;      ///< of its latest turnover
+    std::uint32_t failures = 0;
+    std::uint16_t model = 0; ///< in models_
     device_use use = device_use::free;
     bool defect = false; ///< by itself, whatever its host is
   };
   struct host {
     std::uint32_t group = 0;
     std::uint32_t first_device = 0;
-    bool up = true;
+    std::uint32_t first_server = nobody;
+    std::uint32_t failures = 0;
+    std::uint8_t down = 0;   ///< reasons why it is not there: itself, its rack, maintenance
+    std::uint8_t closed = 0; ///< maintenance for which it takes no new servers
   };
   struct server {
     std::uint32_t host = nobody; ///< nobody: the slot is free
     std::uint32_t first_device = nobody;
     std::uint32_t life = 0;
-    std::uint64_t serial = 0;
+    std::uint32_t next = nobody; ///< of the same host
+    std::uint32_t before = nobody;
+    std::uint32_t asked = 0;  ///< in shapes_
+    std::uint64_t number = 0; ///< of its arrival
+    std::int64_t ends = 0;    ///< as the scheduler knows it; 0: it does not
   };
-  /// Servers that ask for the same, and their request: its texts are made once.
+  /// Servers that ask for the same: the texts of their request are made once.
   struct shape {
     std::uint32_t model = 0;
     std::uint16_t gpus = 0;
     model::placement_request request;
+    model::shared_value<model::server_spec> spec; ///< of those that wait
   };
   struct levels {
     std::string name;
@@ -96,53 +110,126 @@ private:
     std::uint32_t gpus = 0;
     std::uint32_t held = 0;
   };
+  struct rack {
+    std::uint32_t first = 0; ///< host
+    std::uint32_t count = 0;
+    std::uint32_t failures = 0;
+  };
+  struct waiter {
+    model::server_record record; ///< as the queue knows it
+    arrival wanted;
+    std::uint32_t asked = 0; ///< in shapes_
+    std::string refused_by;  ///< when it came
+  };
 
+  // --- Hosts (fleet.cpp)
   void name_models();
   void size_rows();
-  [[nodiscard]] std::uint32_t model_number(const std::string& name) const;
-  [[nodiscard]] std::string name_of(std::uint32_t host) const;
-  [[nodiscard]] row& row_of(std::uint32_t device) {
-    return rows_[devices_[device].host >> row_shift_];
+  [[nodiscard]] std::uint16_t model_number(const std::string& name) const;
+  [[nodiscard]] std::string name_of(std::uint32_t which) const;
+  [[nodiscard]] row& row_of(std::uint32_t which) {
+    return rows_[devices_[which].host >> row_shift_];
   }
   [[nodiscard]] std::uint32_t end_of(const host& which) const;
+  void add_hosts(std::int64_t now, std::uint32_t group);
   void add_host(std::int64_t now, std::uint32_t group);
-  void publish(std::uint32_t which);
-  [[nodiscard]] model::placement_request& request_for(const arrival& wanted);
-  void settle(std::int64_t now, const arrival& wanted, const model::placement_request& request,
-              model::placement&& where);
+  void add_racks(std::int64_t now, std::uint32_t group, std::uint32_t first);
+  [[nodiscard]] scheduler::host_changed tell(std::uint32_t which) const;
+  void publish(std::int64_t now, std::uint32_t which);
+
+  // --- Servers (fleet_servers.cpp)
+  void stand(const standing_server& one);
+  [[nodiscard]] std::uint32_t shape_for(const arrival& wanted);
+  /// Its place is taken; `lifetime` from now on.
+  void settle(std::int64_t now, const model::placement_request& request, std::uint32_t asked,
+              model::duration lifetime, model::placement&& where);
   std::uint32_t take_slot();
+  void enter(std::uint32_t slot, std::uint32_t which);
+  void leave(std::uint32_t slot);
   void release(std::int64_t now, std::uint32_t slot);
-  void fail_server(std::int64_t now, std::uint32_t slot);
-  void clean(std::int64_t now, std::uint32_t which);
+  void lose(std::int64_t now, std::uint32_t slot, std::uint64_t& counter);
+  void count_placed(const arrival& wanted, model::duration waited);
+  void refuse(std::int64_t now, std::uint64_t number, const arrival& wanted,
+              const std::string& rule);
+  void tell_placed(std::int64_t now, const server& made, const model::placement& where);
+  [[nodiscard]] model::decision decide(model::placement_request& request);
+
+  // --- Servers that wait (fleet_queue.cpp)
+  void wait(std::int64_t now, std::uint64_t number, const arrival& wanted, std::uint32_t asked,
+            model::duration patience, std::string rule);
+  bool end_wait(std::int64_t now, std::uint64_t number);
+  void stop_waiting(model::server_id id);
+  void free_up(std::uint32_t which);
+  [[nodiscard]] const scheduler::inventory& inventory() const override { return world_; }
+  [[nodiscard]] const control::waiting_queue& waiting() const override { return waiting_; }
+  [[nodiscard]] const model::server_record* waiting_server(model::server_id id) const override;
+  [[nodiscard]] const scheduler::options& policy_of(const std::string&) const override {
+    return policy_;
+  }
+  [[nodiscard]] bool has_model(std::string_view name) const override;
+  [[nodiscard]] bool may_be_kept(model::host_id id) const override;
+  void walk_hosts(std::uint64_t after,
+                  const std::function<bool(std::uint64_t, model::host_id)>& visit) const override;
+  [[nodiscard]] std::vector<bool> models_wanted(const model::placement_request& request) const;
+  [[nodiscard]] std::optional<control::host_supply>
+  supply_of(model::host_id id, const model::placement_request& request) const override;
+  [[nodiscard]] control::host_tenancy tenancy_of(model::host_id id) const override;
+  bool place(const model::server_record& record, const model::placement_request& request,
+             const model::placement& where) override;
+  void reserve(model::server_id id, std::optional<model::reservation> where) override;
+
+  // --- Devices and what befalls them (fleet_faults.cpp)
+  void clean(std::int64_t now, std::uint32_t which, model::random dice);
   void use(std::int64_t now, std::uint32_t which, device_use as);
-  [[nodiscard]] level* level_of(levels& of, device_use as);
-  void turn(std::uint32_t which, model::device_state state);
+  [[nodiscard]] static level* level_of(levels& of, device_use as);
+  void turn(std::uint32_t which);
+  [[nodiscard]] static model::device_state state_of(device_use use);
+  void take_down(std::int64_t now, std::uint32_t which, std::uint8_t why, std::uint64_t& lost);
+  void bring_back(std::int64_t now, std::uint32_t which, std::uint8_t why);
+  void fail_rack(std::int64_t now, std::uint32_t which);
+  void mend_rack(std::int64_t now, std::uint32_t which);
   void fail_machine(std::int64_t now, std::uint32_t which);
   void mend_machine(std::int64_t now, std::uint32_t which);
   void fail_device(std::int64_t now, std::uint32_t which);
   void mend_device(std::int64_t now, std::uint32_t which);
+  void plan_maintenance();
+  void close_for_work(std::int64_t now, std::uint32_t plan, std::uint32_t batch);
+  void begin_work(std::int64_t now, std::uint32_t plan, std::uint32_t batch);
+  void end_work(std::int64_t now, std::uint32_t plan, std::uint32_t batch);
+  [[nodiscard]] std::vector<std::uint32_t> hosts_of(const maintenance_plan& plan,
+                                                    std::uint32_t batch) const;
   void schedule(std::int64_t at, event_kind kind, std::uint32_t subject, std::uint32_t life = 0);
-  void after(std::int64_t now, model::duration mean, event_kind kind, std::uint32_t subject);
+  void befall(std::int64_t now, model::duration mean, event_kind kind, std::uint32_t subject,
+              model::random dice);
 
   const scenario& what_;
   const demand_names& names_;
   event_queue& later_;
-  model::random turnovers_;
-  model::random failures_;
+  std::uint64_t seed_;
+  run_result& result_;
+  observer* watching_;
+  scheduler::options policy_;
   scheduler::inventory world_;
-  scheduler::inventory_update allocation_;                       ///< kept, so that its memory is
-  std::unordered_map<std::uint64_t, std::vector<shape>> shapes_; ///< by a hash; only looked up
-  std::vector<levels> models_;                                   ///< by name
+  scheduler::inventory_update allocation_; ///< kept, so that its memory is
+  scheduler::capacity_watch capacity_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> like_; ///< shapes by a hash
+  std::vector<shape> shapes_;
+  std::vector<levels> models_; ///< by name
   std::vector<row> rows_;
   unsigned row_shift_ = 0; ///< two to its power hosts make a row
   std::vector<host> hosts_;
   std::vector<device> devices_;
   std::vector<server> servers_;
   std::vector<std::uint32_t> free_slots_;
-  std::uint64_t serials_ = 0;
-  std::uint64_t ended_ = 0;
-  std::uint64_t failed_ = 0;
-  std::uint64_t living_ = 0;
+  std::vector<rack> racks_;
+  std::vector<std::vector<std::uint32_t>> members_; ///< hosts by group
+
+  control::waiting_queue waiting_;
+  std::unordered_map<model::server_id, waiter> waiters_; ///< only looked up
+  control::queue_keeper queue_{*this, {}};
+  std::int64_t serving_ = 0;       ///< when the keeper was called
+  std::int64_t look_due_ = 0;      ///< a queue_look is scheduled for then; 0: none
+  std::uint64_t gpus_waiting_ = 0; ///< that those who wait ask for
 };
 
 } // namespace berth::sim

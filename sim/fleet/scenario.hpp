@@ -9,9 +9,12 @@
 #include "model/host.hpp"
 #include "model/resources.hpp"
 #include "model/time.hpp"
+#include "scheduler/capacity_watch.hpp"
 #include "scheduler/scheduler.hpp"
 
 namespace berth::sim {
+
+using scheduler::capacity_shape;
 
 /// Hosts of one make. Their ids and those of their devices come from the order in which they
 /// arrive.
@@ -56,14 +59,6 @@ struct standing_server {
   std::optional<model::duration> ends; ///< after the start; nullopt: never
 };
 
-/// GPUs of a model that a server could ask for; how many such servers still fit is followed.
-struct capacity_shape {
-  std::string model;
-  std::uint16_t gpus = 1;
-
-  friend bool operator==(const capacity_shape&, const capacity_shape&) = default;
-};
-
 /// What is simulated, but for what arrives.
 struct scenario {
   std::vector<host_group> hosts;
@@ -82,7 +77,8 @@ struct scenario {
   failure_rate machines;             ///< of each host: its servers fail with it
   failure_rate racks;                ///< of each rack: its hosts fail together
   std::vector<maintenance_plan> maintenance;
-  /// Whose capacity is recorded: moment::placeable. Each costs time whenever a host changes.
+  /// Servers of which it is recorded how many more would fit; empty: the usual ones, 1, 2, 4 and 8
+  /// GPUs of each model.
   std::vector<capacity_shape> shapes;
 };
 

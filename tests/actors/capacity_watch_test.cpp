@@ -1,4 +1,4 @@
-#include "actors/capacity_watch.hpp"
+#include "scheduler/capacity_watch.hpp"
 
 #include <string>
 #include <vector>
@@ -11,11 +11,14 @@
 namespace berth::actors {
 namespace {
 
+using scheduler::capacity_report;
+using scheduler::capacity_watch;
 using scheduler::free_gpus;
 using scheduler::host_changed;
 using scheduler::numbered;
 using scheduler::open_host;
 using scheduler::some;
+using scheduler::togetherness;
 
 std::vector<std::string> words(const capacity_report& report) {
   std::vector<std::string> out;

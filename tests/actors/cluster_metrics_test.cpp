@@ -159,8 +159,8 @@ TEST_F(ClusterMetricsTest, ShowsTheLatestCountOfTheCapacity) {
   auto core = core_of({model::snapshot_meta{9, 1}, host(1)});
   observer_.looked(start, core);
   EXPECT_THAT(scrape(), Not(HasSubstr("berth_placeable_servers{")));
-  capacity_report report;
-  report.shapes = {{{"A100", 4, togetherness::fabric}, 7}};
+  scheduler::capacity_report report;
+  report.shapes = {{{"A100", 4, scheduler::togetherness::fabric}, 7}};
   report.models = {{"A100", {30, 1, 2, 3, 4}, 0.5}};
   observer_.counted(report);
   observer_.looked(start + seconds{1}, core);

@@ -1,4 +1,4 @@
-#include "apps/sim_run.hpp"
+#include "apps/sim_play.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -19,6 +19,7 @@ namespace berth::apps {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// A demand of one day for one machine, in a file.
 class SimRun : public ::testing::Test {
@@ -35,7 +36,7 @@ protected:
   int run(std::vector<std::string> words) {
     out_.str({});
     err_.str({});
-    return run_simulation(words, out_, err_);
+    return run_scenario(words, out_, err_);
   }
   std::vector<std::string> one_machine(std::vector<std::string> more = {}) {
     std::vector<std::string> words{"--hosts", "1x" BERTH_SOURCE_DIR "/machines/hgx-h100.yaml",
@@ -109,23 +110,48 @@ TEST_F(SimRun, WrongCommandLinesAndFilesAreNamed) {
     EXPECT_EQ(out_.str(), "");
     return err_.str();
   };
-  EXPECT_THAT(refused({}, 2), HasSubstr("--hosts and --demand are needed"));
-  EXPECT_THAT(refused({"--nonsense"}, 2), HasSubstr("nonsense"));
+  EXPECT_THAT(refused({}, 2), HasSubstr("inventory is empty: must list hosts"));
+  EXPECT_THAT(refused({"--nonsense"}, 2), HasSubstr("there is no flag --nonsense"));
   for (const auto* hosts : {"x", "hgx-h100", "0xhgx-h100", "-1xhgx-h100", "2000000xhgx-h100"})
     EXPECT_THAT(refused({"--hosts", hosts, "--demand", demand_}, 2), HasSubstr("20xhgx-h100"));
   EXPECT_THAT(refused({"--hosts", "1x/no/machine.yaml", "--demand", demand_}, 2),
               HasSubstr("/no/machine.yaml"));
-  EXPECT_THAT(refused(one_machine({"--policy", "luck"}), 2), HasSubstr("none of best-fit"));
+  EXPECT_THAT(refused(one_machine({"--policy", "luck"}), 2), HasSubstr("must be one of best-fit"));
   EXPECT_THAT(refused(one_machine({"--format", "xls"}), 2), HasSubstr("philly-jobs"));
   EXPECT_THAT(refused(one_machine({"--horizon", "soon"}), 2), HasSubstr("30d"));
   EXPECT_THAT(refused(one_machine({"--seeds", "0"}), 2), HasSubstr("--seeds"));
   for (const auto* jobs : {"0", "-1", "4294967295"})
-    EXPECT_THAT(refused(one_machine({"--jobs", jobs}), 2), HasSubstr("--jobs from 1 to 1024"));
+    EXPECT_THAT(refused(one_machine({"--jobs", jobs}), 2),
+                HasSubstr("--jobs is \"" + std::string{jobs} +
+                          "\": must be a whole number from 1 to 1024"));
   EXPECT_THAT(refused(one_machine({"--draw"}), 2), HasSubstr("--horizon"));
   EXPECT_THAT(refused(one_machine({"--growth", "5"}), 2), HasSubstr("--draw"));
   EXPECT_EQ(run(one_machine({"--json", "/no/where.json"})), 1);
   EXPECT_THAT(out_.str(), HasSubstr("best-fit")) << "what was found is shown all the same";
   EXPECT_THAT(err_.str(), HasSubstr("cannot write /no/where.json"));
+}
+
+TEST_F(SimRun, AScenarioOfAFilePlaysLikeFlags) {
+  ASSERT_EQ(run(one_machine({"--policy", "best-fit", "--policy", "spread"})), 0) << err_.str();
+  const auto from_flags = out_.str();
+  const auto scenario = (directory_ / "s.yaml").string();
+  std::ofstream{scenario} << "inventory: 1x" BERTH_SOURCE_DIR "/machines/hgx-h100.yaml\n"
+                          << "demand: {trace: demand.csv}\n"
+                          << "policy: [best-fit, spread]\n";
+  ASSERT_EQ(run({scenario}), 0) << err_.str();
+  EXPECT_EQ(out_.str(), from_flags);
+  ASSERT_EQ(run({"--strict", scenario, "--policy", "spread"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), Not(HasSubstr("best-fit"))) << "a flag wins";
+  EXPECT_EQ(run({scenario, scenario}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("second scenario"));
+  std::ofstream{scenario} << "inventory: 1xhgx-h100\npolicies: x\n";
+  EXPECT_EQ(run({scenario}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("s.yaml:2: there is no key policies: the nearest is policy"));
+}
+
+TEST_F(SimRun, HelpHasEveryFlag) {
+  ASSERT_EQ(run({"--help"}), 0);
+  EXPECT_TRUE(testing::matches_file(out_.str(), "tests/apps/sim/run-help.txt"));
 }
 
 TEST_F(SimRun, AnEmptyDemandIsAMistake) {

@@ -227,7 +227,7 @@ TEST_F(ClusterReserve, APromiseThatWasNotKeptIsMadeAnew) {
   create(patient("next", 4, 80)); // the liar is overdue: it may leave any moment
   EXPECT_EQ(kept_for("next")->host, world.server("liar").host);
   EXPECT_EQ(kept_for("next")->starts_at, world.now);
-  pass(world.config.reserve_again);
+  pass(world.config.reservations.again);
   EXPECT_EQ(kept_for("next")->host, world.server("liar").host);
   EXPECT_EQ(kept_for("next")->starts_at, world.now) << "the promise was renewed";
 }
@@ -254,7 +254,7 @@ TEST_F(ClusterReserve, WhatNoHostCanEverHoldKeepsNone) {
   create(patient("nine", 9, 100));
   create(patient("two", 2, 80));
   EXPECT_EQ(kept_for("nine"), std::nullopt);
-  pass(world.config.search_spacing);
+  pass(world.config.reservations.search_spacing);
   ASSERT_TRUE(kept_for("two")) << "it does not stand behind the impossible";
   add("gpu-16", 16);
   EXPECT_EQ(status("nine"), "deploying");
@@ -277,7 +277,7 @@ TEST_F(ClusterReserve, AnExactModelIsNoPartOfAnother) {
 
 TEST_F(ClusterReserve, ALimitedNumberOfHostsIsKept) {
   cluster_config config;
-  config.reservations_max = 1;
+  config.reservations.max = 1;
   world = cluster_world{config};
   hosts.clear();
   links.clear();

@@ -28,7 +28,7 @@ world_options stormy(std::uint64_t seed) {
   world_options options;
   options.seed = seed;
   options.schedulers = 1 + seed % 4;
-  options.cluster.reserve_after = minutes{2};
+  options.cluster.reservations.after = minutes{2};
   const auto kind = simulated::generic_machine(gpus, "A100");
   for (int i = 0; i < hosts; ++i) {
     options.hosts.push_back(simulated::make_host("gpu-" + std::to_string(i), *kind));

@@ -1,7 +1,10 @@
 #include "sim/fleet/run.hpp"
 
 #include <algorithm>
+#include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -62,8 +65,11 @@ const model_figures& only(const run_result& result) {
   return result.models.begin()->second;
 }
 void expect_conserved(const run_result& result) {
-  EXPECT_EQ(result.arrived, result.placed + result.refused);
-  EXPECT_EQ(result.placed, result.ended + result.failed + result.living);
+  EXPECT_EQ(result.arrived, result.placed + result.refused + result.waiting);
+  EXPECT_EQ(result.placed + result.standing,
+            result.ended + result.failed + result.evicted + result.living);
+  EXPECT_EQ(result.waits.count(), result.placed);
+  EXPECT_LE(result.gave_up, result.refused);
   std::uint64_t refused = 0;
   for (const auto& [rule, times] : result.refused_by)
     refused += times;
@@ -96,7 +102,8 @@ TEST(FleetRun, WhatFreesComesBeforeWhatTakes) {
   EXPECT_EQ(result.gpus_refused, 2);
   EXPECT_EQ(result.span, seconds{20});
   EXPECT_EQ(only(result), (model_figures{.gpus = 2, .gpu_seconds = 40, .held_seconds = 20}));
-  EXPECT_EQ(result.sizes.at(2), (size_figures{3, 2}));
+  EXPECT_EQ(result.sizes.at(2).arrived, 3U);
+  EXPECT_EQ(result.sizes.at(2).placed, 2U);
   expect_conserved(result);
 }
 
@@ -149,6 +156,20 @@ TEST(FleetRun, WhatCannotBeIsRefused) {
   what.turnover.least = {};
   what.hosts[0].from = seconds{-1};
   EXPECT_THAT(refused(what), HasSubstr("before the start"));
+  what.hosts[0].from = {};
+  what.standing = {{.host = 1, .devices = {}, .amount = {}, .ends = {}}};
+  EXPECT_THAT(refused(what), HasSubstr("standing server 1 is on host 1: there are 1"));
+  what.standing = {{.host = 0, .devices = {1}, .amount = {}, .ends = {}}};
+  EXPECT_THAT(refused(what), HasSubstr("holds device 1: its host has 1"));
+  what.standing = {{.host = 0, .devices = {0}, .amount = {}, .ends = {}},
+                   {.host = 0, .devices = {0}, .amount = {}, .ends = {}}};
+  EXPECT_THAT(refused(what),
+              HasSubstr("standing server 2 holds device 0 of host 0, which another"));
+  what.standing.clear();
+  what.maintenance = {{.group = "elsewhere", .from = {}, .lasts = hours{1}, .drain = {}}};
+  EXPECT_THAT(refused(what), HasSubstr("maintenance of elsewhere: there are no hosts"));
+  what.maintenance = {{.group = "", .from = {}, .lasts = {}, .drain = {}}};
+  EXPECT_THAT(refused(what), HasSubstr("longer than 0"));
 }
 
 /// Servers on one pool of GPUs, second by second: where no host can be the wrong one.
@@ -244,9 +265,271 @@ TEST(FleetRun, OneSeedOneResultOnEveryMachine) {
   EXPECT_NE(result, play(8));
   // These figures were computed once, and must come out wherever this runs.
   EXPECT_EQ(result.arrived, 21786U);
-  EXPECT_EQ(result.placed, 18522U);
-  EXPECT_EQ(result.failed, 148U);
-  EXPECT_EQ(result.events, 82149U);
+  EXPECT_EQ(result.placed, 18474U);
+  EXPECT_EQ(result.failed, 151U);
+  EXPECT_EQ(result.events, 81454U);
+}
+
+// --- Those that wait
+
+TEST(FleetRun, AServerWaitsUntilThereIsRoom) {
+  scenario what;
+  what.hosts = {hosts(1, 2)};
+  what.turnover.least = seconds{3};
+  what.patience = minutes{5};
+  const auto all = demand_of({{0, 2, 100}, {10, 1, 50}, {20, 1, 10}, {30, 2, 60}});
+  const auto short_run = played(what, all); // ends with the last arrival
+  expect_conserved(short_run);
+  EXPECT_EQ(short_run.placed, 1U);
+  EXPECT_EQ(short_run.waiting, 3U);
+  EXPECT_EQ(short_run.longest_queue, 3U);
+  what.horizon = minutes{10};
+  const auto result = played(what, all);
+  expect_conserved(result);
+  EXPECT_EQ(result.placed, 4U);
+  EXPECT_EQ(result.waits.max(), seconds{103 + 50 + 3 - 30}) << "both GPUs are free then";
+  EXPECT_EQ(result.sizes.at(1).waits.max(), seconds{93});
+}
+
+TEST(FleetRun, WhoHasWaitedInVainIsRefused) {
+  scenario what;
+  what.hosts = {hosts(1, 1)};
+  what.horizon = minutes{10};
+  auto all = demand_of({{0, 1, 0}, {10, 1, 10}, {20, 1, 10}});
+  all.arrivals[1].patience = seconds{30};
+  const auto result = played(what, all);
+  expect_conserved(result);
+  EXPECT_EQ(result.placed, 1U);
+  EXPECT_EQ(result.gave_up, 1U);
+  EXPECT_EQ(result.refused_by, (std::map<std::string, std::uint64_t>{{"devices", 2}}));
+}
+
+TEST(FleetRun, ForOneWhoHasWaitedLongAHostIsKept) {
+  // Small servers come one after another, so that never eight GPUs of a host are free together.
+  std::vector<asked> list{{0, 1, 0}};
+  list.clear();
+  for (int second = 0; second < 4 * 3600; second += 60)
+    list.push_back({second, 1, 16 * 60 + second % 7});
+  auto all = demand_of(list);
+  auto large = all.arrivals.front();
+  large.when = minutes{30};
+  large.gpus = 8;
+  large.patience = endless;
+  all.arrivals.insert(all.arrivals.begin() + 31, large);
+  scenario what;
+  what.hosts = {hosts(2, 8)};
+  what.policy = scheduler::find_policy("spread");
+  what.horizon = hours{4};
+  const auto result = played(what, all);
+  expect_conserved(result);
+  EXPECT_EQ(result.sizes.at(8).placed, 1U);
+  EXPECT_GT(result.waits.max(), minutes{10})
+      << "none is kept before the server has waited for that";
+  EXPECT_LT(result.waits.max(), minutes{30}) << "a host empties within a server's life";
+}
+
+/// The same pool with a line in front of it: the oldest first, as long as each has patience.
+run_result reference_line(int gpus, int turnover_s, int patience_s,
+                          const std::vector<asked>& list) {
+  run_result result;
+  std::vector<int> free_from(static_cast<std::size_t>(gpus), 0);
+  std::vector<asked> line;
+  const auto serve = [&](int now) {
+    while (!line.empty()) {
+      const auto first = std::ranges::min_element(free_from);
+      if (*first > now)
+        break;
+      *first = now + line.front().lifetime_s + turnover_s;
+      result.waits.add(seconds{now - line.front().at_s});
+      ++result.placed;
+      line.erase(line.begin());
+    }
+    const auto gone =
+        std::erase_if(line, [&](const asked& one) { return one.at_s + patience_s <= now; });
+    result.refused += gone;
+    result.gave_up += gone;
+  };
+  std::size_t next = 0;
+  for (int now = 0; now <= 3600; ++now) {
+    serve(now);
+    for (; next < list.size() && list[next].at_s == now; ++next) {
+      line.push_back(list[next]);
+      serve(now);
+    }
+  }
+  return result;
+}
+
+TEST(FleetRunProperty, AgreesWithALineInFrontOfAPool) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    model::random dice{seed};
+    const auto count = static_cast<int>(1 + dice.below(6));
+    const auto each = static_cast<int>(1 + dice.below(8));
+    const auto turnover = static_cast<int>(dice.below(4));
+    const auto patience = static_cast<int>(1 + dice.below(300));
+    std::vector<asked> list;
+    for (int now = 0; list.size() < 200; now += static_cast<int>(dice.below(4)))
+      list.push_back({now, 1, static_cast<int>(1 + dice.below(200))});
+    scenario what;
+    what.hosts = {hosts(static_cast<std::uint32_t>(count), each)};
+    what.turnover.least = seconds{turnover};
+    what.patience = seconds{patience};
+    what.horizon = seconds{3601};
+    const auto expected = reference_line(count * each, turnover, patience, list);
+    const auto result = played(what, demand_of(list), seed);
+    ASSERT_EQ(result.placed, expected.placed);
+    ASSERT_EQ(result.gave_up, expected.gave_up);
+    ASSERT_EQ(result.refused, expected.refused);
+    ASSERT_EQ(result.waits, expected.waits);
+    expect_conserved(result);
+  }
+}
+
+TEST(FleetRunProperty, WhoWaitsIsServedWhateverFails) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    auto what = failing();
+    what.horizon = days{6};
+    what.patience = seed % 3 == 0 ? model::duration{endless} : hours{4};
+    what.tell_lifetimes = seed % 2 == 0;
+    what.hosts[0].hosts_per_rack = 4;
+    what.racks = {days{30}, hours{2}};
+    what.maintenance = {
+        {.group = "", .from = days{2}, .lasts = hours{3}, .drain = hours{6}, .at_once = 2}};
+    auto source = demand_generator::make(busy(), seed, what.horizon).value();
+    const auto result = run(what, source, seed).value();
+    expect_conserved(result);
+    EXPECT_GT(result.waits.max(), minutes{1});
+    EXPECT_GT(result.evicted + result.failed, 0U);
+    for (const auto& one : result.series)
+      EXPECT_LE(one.waiting, result.longest_queue);
+  }
+}
+
+// --- What befalls hosts
+
+TEST(FleetRun, MaintenanceClosesAHostThenEvictsAndGivesItBack) {
+  scenario what;
+  what.hosts = {hosts(2, 1)};
+  what.horizon = hours{10};
+  what.maintenance = {{.group = "H100", .from = hours{4}, .lasts = hours{2}, .drain = hours{1}}};
+  // At 3 h the first host closes, at 5 h the second: the first is gone from 4 h to 6 h, the second
+  // from 6 h to 8 h.
+  const auto at = [](double hour) { return static_cast<int>(hour * 3600); };
+  const auto result = played(what, demand_of({{at(3.5), 1, 0}, // on the second, evicted at 6 h
+                                              {at(3.6), 1, 60},
+                                              {at(5.5), 1, 60},
+                                              {at(6.5), 1, 60}})); // on the first
+  expect_conserved(result);
+  EXPECT_EQ(result.placed, 2U);
+  EXPECT_EQ(result.evicted, 1U);
+  EXPECT_EQ(only(result).broken_seconds, 2 * 2 * 3600);
+  EXPECT_EQ(only(result).held_seconds, 2.5 * 3600 + 60);
+}
+
+TEST(FleetRun, TheHostsOfARackFailTogether) {
+  scenario what;
+  what.hosts = {hosts(8, 1)};
+  what.hosts[0].hosts_per_rack = 4;
+  what.racks = {days{5}, hours{12}};
+  what.horizon = days{100};
+  const auto result = played(what, demand_of({}));
+  EXPECT_GT(only(result).broken_seconds, 0);
+  for (const auto& one : result.series)
+    EXPECT_EQ(one.hosts_down % 4, 0U);
+}
+
+TEST(FleetRun, ServersThatStandHoldTheirDevicesUntilTheyEnd) {
+  scenario what;
+  what.hosts = {hosts(2, 2)};
+  what.horizon = hours{1};
+  what.standing = {{.host = 0, .devices = {0, 1}, .amount = {1, 1, 0}, .ends = seconds{100}},
+                   {.host = 1, .devices = {1}, .amount = {1, 1, 0}, .ends = {}}};
+  const auto result = played(what, demand_of({{10, 2, 10}, {20, 1, 0}, {150, 2, 10}}));
+  expect_conserved(result);
+  EXPECT_EQ(result.standing, 2U);
+  EXPECT_EQ(result.placed, 2U) << "one GPU of the second host at once, both of the first later";
+  EXPECT_EQ(result.living, 2U);
+}
+
+// --- Common random numbers
+
+TEST(FleetRun, OneSeedIsOneFateWhateverThePolicy) {
+  // Devices fail and hosts go at the same times whoever is on them: GPUs that are out of service
+  // add up to the same, but for turnovers that come to other ends.
+  auto what = failing();
+  what.quarantine_probability = 0;
+  const auto broken = [&](const char* policy, std::uint64_t seed) {
+    what.policy = scheduler::find_policy(policy);
+    auto source = demand_generator::make(busy(), seed, days{30}).value();
+    return only(run(what, source, seed).value()).broken_seconds;
+  };
+  for (std::uint64_t seed = 1; seed <= 5; ++seed)
+    EXPECT_EQ(broken("best-fit", seed), broken("spread", seed)) << "seed " << seed;
+}
+
+/// Writes down what it is told.
+struct notes final : observer {
+  struct place {
+    std::uint32_t host = 0;
+    std::vector<std::uint32_t> devices;
+    friend bool operator==(const place&, const place&) = default;
+  };
+  void placed(model::duration, std::uint64_t arrival, std::uint32_t host,
+              std::span<const std::uint32_t> devices) override {
+    EXPECT_TRUE(placements.emplace(arrival, place{host, {devices.begin(), devices.end()}}).second);
+  }
+  void refused(model::duration, std::uint64_t arrival, std::string_view rule) override {
+    EXPECT_TRUE(refusals.emplace(arrival, rule).second);
+  }
+  void ended(model::duration now, std::uint64_t arrival) override {
+    EXPECT_TRUE(ends.emplace(arrival, now).second);
+  }
+  void failed(model::duration now, std::uint64_t arrival) override {
+    EXPECT_TRUE(ends.emplace(arrival, now).second);
+    ++failures;
+  }
+
+  std::map<std::uint64_t, place> placements;
+  std::map<std::uint64_t, std::string> refusals;
+  std::map<std::uint64_t, model::duration> ends;
+  std::uint64_t failures = 0;
+};
+
+TEST(FleetRun, AnObserverIsToldWhereEachServerWentAndWhenItEnded) {
+  scenario what;
+  what.hosts = {hosts(1, 2), hosts(1, 4, "A100")};
+  const auto all = demand_of({{.at_s = 0, .gpus = 4, .lifetime_s = 10},
+                              {.at_s = 1, .gpus = 2},
+                              {.at_s = 2, .gpus = 1},
+                              {.at_s = 20, .gpus = 3}});
+  notes seen;
+  demand_source source{all};
+  const auto result = run(what, source, 1, {.decisions = &seen}).value();
+  EXPECT_EQ(result, played(what, all)) << "being watched changes the run";
+  using place = notes::place;
+  auto placements = seen.placements;
+  for (auto& [arrival, where] : placements)
+    std::ranges::sort(where.devices);
+  ASSERT_EQ(placements.size(), 3U);
+  EXPECT_EQ(placements.at(0), (place{1, {0, 1, 2, 3}}));
+  EXPECT_EQ(placements.at(1), (place{0, {0, 1}}));
+  EXPECT_EQ(placements.at(3).host, 1U);
+  EXPECT_EQ(seen.refusals, (std::map<std::uint64_t, std::string>{{2, "devices"}}));
+  EXPECT_EQ(seen.ends, (std::map<std::uint64_t, model::duration>{{0, seconds{10}}}));
+}
+
+TEST(FleetRun, AnObserverIsToldOfEveryArrivalOnce) {
+  auto source = demand_generator::make(busy(), 7, days{30}).value();
+  notes seen;
+  const auto result = run(failing(), source, 7, &seen).value();
+  EXPECT_EQ(seen.placements.size(), result.placed);
+  EXPECT_EQ(seen.refusals.size(), result.refused);
+  EXPECT_EQ(seen.failures, result.failed);
+  EXPECT_EQ(seen.ends.size(), result.ended + result.failed);
+  for (const auto& [arrival, when] : seen.ends)
+    EXPECT_TRUE(seen.placements.contains(arrival));
 }
 
 } // namespace

@@ -11,7 +11,7 @@
 #include "scheduler/capacity.hpp"
 #include "scheduler/scheduler.hpp"
 
-namespace berth::actors {
+namespace berth::scheduler {
 
 /// Where the devices of a counted shape have to sit together.
 enum class togetherness : std::uint8_t { anywhere, numa, pcie_root, pcie_switch, fabric };
@@ -38,7 +38,7 @@ struct capacity_report {
   };
   struct model_row {
     std::string model;
-    scheduler::stranded_devices stranded; ///< for the model's smallest shape
+    stranded_devices stranded; ///< for the model's smallest shape
     double fragmentation = 0;             ///< docs/metrics.md
   };
   std::vector<shape_row> shapes;
@@ -51,7 +51,7 @@ public:
   /// `chosen` empty: 1, 2, 4 and 8 of each GPU model there is, up to its largest host.
   explicit capacity_watch(std::vector<capacity_shape> chosen = {}) : chosen_(std::move(chosen)) {}
 
-  [[nodiscard]] capacity_report look(scheduler::inventory& world);
+  [[nodiscard]] capacity_report look(inventory& world);
 
 private:
   /// The most shapes that are counted without being chosen: each becomes a time series.
@@ -59,7 +59,7 @@ private:
   /// Looks after which the models are gathered anew whatever has happened.
   static constexpr int models_kept = 12;
 
-  void gather(scheduler::inventory& world);
+  void gather(inventory& world);
 
   std::vector<capacity_shape> chosen_;
   std::vector<capacity_shape> shapes_; ///< watched now
@@ -68,4 +68,4 @@ private:
   int looks_ = 0;         ///< since then
 };
 
-} // namespace berth::actors
+} // namespace berth::scheduler

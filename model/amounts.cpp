@@ -1,9 +1,10 @@
-#include "cli/amounts.hpp"
+#include "model/amounts.hpp"
 
 #include <cctype>
 #include <charconv>
+#include <utility>
 
-namespace berth::cli {
+namespace berth::model {
 namespace {
 
 /// Splits a whole number from what follows it, which is made lower case.
@@ -63,4 +64,15 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds{*ms};
 }
 
-} // namespace berth::cli
+std::string duration_text(std::chrono::milliseconds time) {
+  constexpr std::pair<std::int64_t, const char*> units[] = {
+      {24 * 3'600'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1'000, "s"}};
+  if (time.count() == 0)
+    return "0s";
+  for (const auto& [length, unit] : units)
+    if (time.count() % length == 0)
+      return std::to_string(time.count() / length) + unit;
+  return std::to_string(time.count()) + "ms";
+}
+
+} // namespace berth::model

@@ -1,4 +1,4 @@
-#include "actors/capacity_watch.hpp"
+#include "scheduler/capacity_watch.hpp"
 
 #include <algorithm>
 #include <map>
@@ -6,7 +6,7 @@
 
 #include "model/device.hpp"
 
-namespace berth::actors {
+namespace berth::scheduler {
 
 std::string_view to_string(togetherness where) {
   switch (where) {
@@ -50,10 +50,10 @@ model::placement_request to_placement_request(const capacity_shape& shape) {
   return request;
 }
 
-void capacity_watch::gather(scheduler::inventory& world) {
+void capacity_watch::gather(inventory& world) {
   auto shapes = chosen_;
   if (chosen_.empty()) {
-    for (const auto& known : scheduler::gpu_models(world)) {
+    for (const auto& known : gpu_models(world)) {
       for (const std::int32_t gpus : {1, 2, 4, 8}) {
         if (gpus <= known.most_on_a_host && shapes.size() < shapes_max)
           shapes.push_back({known.name, gpus, togetherness::anywhere});
@@ -72,7 +72,7 @@ void capacity_watch::gather(scheduler::inventory& world) {
   world.watch(requests);
 }
 
-capacity_report capacity_watch::look(scheduler::inventory& world) {
+capacity_report capacity_watch::look(inventory& world) {
   if (!watching_ || ++looks_ >= models_kept || hosts_ != world.host_count())
     gather(world);
   capacity_report report;
@@ -85,7 +85,7 @@ capacity_report capacity_watch::look(scheduler::inventory& world) {
   for (const auto& [name, shapes] : by_model) {
     const auto smallest =
         *std::ranges::min_element(shapes, {}, [this](std::size_t i) { return shapes_[i].gpus; });
-    const auto lost = scheduler::stranded(world, to_placement_request(shapes_[smallest]));
+    const auto lost = stranded(world, to_placement_request(shapes_[smallest]));
     double unusable = 0;
     for (const auto i : shapes) {
       if (lost.free > 0)
@@ -97,4 +97,4 @@ capacity_report capacity_watch::look(scheduler::inventory& world) {
   return report;
 }
 
-} // namespace berth::actors
+} // namespace berth::scheduler

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace berth::cli {
+namespace berth::model {
 
 /// `512`, `512m`, `4g`, `2t`, with an optional `b` or `ib` after the unit, in any case; without a
 /// unit MiB. Gives MiB; nullopt for anything else, zero or overflow.
@@ -16,4 +16,7 @@ namespace berth::cli {
 /// overflow.
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
-} // namespace berth::cli
+/// As parse_duration reads it, in the largest unit that keeps it whole. Not for negative times.
+[[nodiscard]] std::string duration_text(std::chrono::milliseconds time);
+
+} // namespace berth::model

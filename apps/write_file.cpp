@@ -1,0 +1,21 @@
+#include "apps/write_file.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+namespace berth::apps {
+
+model::result<void> write_file(const std::string& path, std::string_view text) {
+  const auto fresh = path + ".new";
+  std::ofstream out{fresh, std::ios::binary | std::ios::trunc};
+  out << text;
+  out.close();
+  if (!out || std::rename(fresh.c_str(), path.c_str()) != 0)
+    return model::fail(model::errc::invalid_argument,
+                       path + ": cannot be written: " + std::strerror(errno));
+  return {};
+}
+
+} // namespace berth::apps

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "model/failure.hpp"
+
+namespace berth::apps {
+
+/// Writes `text` to `path`, whole or not at all: a reader never sees a part of it.
+[[nodiscard]] model::result<void> write_file(const std::string& path, std::string_view text);
+
+} // namespace berth::apps

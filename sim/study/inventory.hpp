@@ -1,0 +1,16 @@
+#pragma once
+
+#include "sim/study/draft.hpp"
+#include "sim/study/scenario_file.hpp"
+#include "sim/study/schema.hpp"
+
+namespace berth::sim {
+
+/// The hosts of `draft.inventory`, and what can be bought.
+[[nodiscard]] model::result<void> add_inventory(const reading& context, const study_draft& draft,
+                                                const scenario_surroundings& around, study& into);
+
+/// GPUs of a model that one host has, by model, over all groups: the most.
+[[nodiscard]] std::map<std::string, std::size_t> gpus_of(const std::vector<host_group>& hosts);
+
+} // namespace berth::sim

@@ -1,0 +1,123 @@
+#include "sim/study/offered_demand.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/text.hpp"
+#include "sim/demand/readers.hpp"
+
+namespace berth::sim {
+
+namespace {
+
+using model::errc;
+using model::fail;
+
+/// A trace's arrivals, with what they are read from.
+class trace_arrivals final : public arrival_source {
+public:
+  explicit trace_arrivals(std::shared_ptr<const demand> from)
+      : from_(std::move(from)), source_(*from_) {}
+
+  [[nodiscard]] std::optional<arrival> next() override { return source_.next(); }
+  [[nodiscard]] const demand_names& names() const override { return source_.names(); }
+
+private:
+  std::shared_ptr<const demand> from_;
+  demand_source source_;
+};
+
+/// A part of a model's name will do, as for a server.
+model::result<void> check_demand(const demand_names& names, bool asks_gpus,
+                                 std::span<const host_group> hosts) {
+  std::vector<std::string> known;
+  for (const auto& group : hosts)
+    for (const auto& device : group.machine.devices)
+      known.push_back(device.model);
+  if (asks_gpus && known.empty())
+    return fail(errc::invalid_argument,
+                "the demand asks for GPUs, and the inventory has none: must have a machine with "
+                "GPUs, such as hgx-h100");
+  demand_names unknown;
+  for (const auto& text : names.models.all())
+    for (const auto name : alternatives(text))
+      if (std::ranges::none_of(
+              known, [name](const auto& one) { return model::contains_ignoring_case(one, name); }))
+        unknown.models.number_of(name);
+  return check_models(unknown, known);
+}
+
+model::result<demand> read_trace(const demand_input& input, std::span<const host_group> hosts) {
+  auto seen = read_demand_file(input.format, input.trace, input.reading);
+  if (!seen)
+    return seen;
+  if (seen->arrivals.empty())
+    return fail(errc::invalid_argument, input.trace + " has no arrivals that can be used");
+  const bool asks_gpus =
+      std::ranges::any_of(seen->arrivals, [](const arrival& one) { return one.gpus > 0; });
+  if (auto checked = check_demand(seen->names, asks_gpus, hosts); !checked)
+    return tl::unexpected{std::move(checked.error())};
+  return seen;
+}
+
+} // namespace
+
+model::result<void> check_plan(const demand_plan& plan, std::span<const host_group> hosts) {
+  demand_names names;
+  bool asks_gpus = false;
+  const auto add = [&](const std::vector<server_shape>& shapes) {
+    for (const auto& shape : shapes) {
+      if (shape.gpus == 0 || shape.weight == 0)
+        continue;
+      asks_gpus = true;
+      names.models.number_of(shape.model.empty() ? plan.defaults.gpu_model : shape.model);
+    }
+  };
+  add(plan.shapes);
+  if (plan.standing > 0)
+    add(plan.standing_shapes);
+  return check_demand(names, asks_gpus, hosts);
+}
+
+model::result<std::unique_ptr<arrival_source>> offered_demand::arrivals(std::uint64_t seed) const {
+  if (!plan_)
+    return std::make_unique<trace_arrivals>(seen_);
+  auto drawn = demand_generator::make(*plan_, seed, horizon_);
+  if (!drawn)
+    return tl::unexpected{std::move(drawn.error())};
+  return std::make_unique<demand_generator>(*std::move(drawn));
+}
+
+model::result<offered_demand> offer(const study& what) {
+  offered_demand made;
+  made.horizon_ = what.base.horizon;
+  const auto& input = what.demand;
+  if (input.plan) {
+    made.plan_ = input.plan;
+    if (auto checked = check_plan(*made.plan_, what.base.hosts); !checked)
+      return tl::unexpected{std::move(checked.error())};
+  } else {
+    auto seen = read_trace(input, what.base.hosts);
+    if (!seen)
+      return tl::unexpected{std::move(seen.error())};
+    made.seen_ = std::make_shared<const demand>(*std::move(seen));
+  }
+  if (input.draw && !input.plan) {
+    auto found = fit(*made.seen_);
+    if (!found)
+      return tl::unexpected{std::move(found.error())};
+    made.plan_ = found->plan;
+    made.fitted_ = *std::move(found);
+  }
+  if (made.plan_ && input.growth_per_month != 0)
+    made.plan_->growth_per_month = input.growth_per_month;
+  // What is wrong with a plan shows now, and not in the middle of a study.
+  if (made.plan_)
+    if (auto sound = demand_generator::make(*made.plan_, 1, made.horizon_); !sound)
+      return tl::unexpected{std::move(sound.error())};
+  return made;
+}
+
+} // namespace berth::sim

@@ -340,6 +340,7 @@ struct cluster::machine final : queue_owner {
   [[nodiscard]] model::result<model::answer> ask(const model::list_devices& what) const;
   [[nodiscard]] model::result<model::answer> ask(const model::list_hosts& what) const;
   [[nodiscard]] model::result<model::answer> ask(const model::get_usage& what) const;
+  [[nodiscard]] model::result<model::answer> ask(const model::get_inventory& what) const;
   [[nodiscard]] model::server_row row_of(const server_entry& entry) const;
   void say_why_it_waits(model::server_record& server) const;
   [[nodiscard]] model::device_row row_of(const model::device_record& device) const;

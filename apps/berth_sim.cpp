@@ -13,6 +13,7 @@
 #include <boost/program_options/variables_map.hpp>
 
 #include "apps/api_access.hpp"
+#include "apps/sim_replay.hpp"
 #include "apps/sim_run.hpp"
 #include "sim/demand/berth_csv.hpp"
 #include "sim/demand/byte_source.hpp"
@@ -30,12 +31,14 @@ constexpr int exit_usage = 2;
 
 constexpr const char* usage =
     "usage: berth-sim run --hosts COUNTxMACHINE... --demand FILE [options]; see run --help\n"
+    "       berth-sim replay --store PATH [options]; see replay --help\n"
     "       berth-sim convert demand --format NAME --in FILE --out FILE\n"
     "       berth-sim convert alibaba --nodes FILE --inventory FILE [--storage-mib N]\n"
     "       berth-sim submit --pods FILE [--controller URL] [--token-file FILE] [--ca-file FILE]\n"
     "                        [--concurrency N] [--limit N] [--report FILE]\n"
     "\n"
     "run       plays a demand on a fleet and says what fits and what is refused\n"
+    "replay    makes the decisions of a controller's store again, also under another policy\n"
     "convert   turns a trace into berth's own CSV of a demand (- is standard input or output), or\n"
     "          turns a node list of Alibaba's GPU trace of 2023 into an inventory for\n"
     "          berth-host --simulated\n"
@@ -175,6 +178,9 @@ int main(int argc, char** argv) {
   };
   if (take("run")) {
     return apps::run_simulation(arguments, std::cout, std::cerr);
+  }
+  if (take("replay")) {
+    return apps::replay_store(arguments, std::cout, std::cerr);
   }
   po::options_description flags;
   const bool converts = take("convert");

@@ -108,9 +108,10 @@ void cluster_world::answer_plans() {
   while (!plan_wishes.empty()) {
     plans_made made;
     for (const auto& wish : std::exchange(plan_wishes, {})) {
+      const auto& how = config.scheduling;
       made.plans.push_back({wish.id,
-                            wish.explain ? scheduler::explain(replica, wish.request)
-                                         : scheduler::plan(replica, wish.request),
+                            wish.explain ? scheduler::explain(replica, wish.request, how)
+                                         : scheduler::plan(replica, wish.request, how),
                             replica_seen});
       const auto* where = get_if<model::placement>(&*made.plans.back().decision);
       if (counts_on_plans && where != nullptr) {

@@ -191,11 +191,12 @@ TEST(ReplayerTest, AProjectIsPlannedByItsOwnPolicy) {
     world.hold_plans = false;
   };
   create("b", "spread");
+  create("c", "spread"); // now one host has less room than the other
   const auto right = replay(world.log);
-  EXPECT_EQ(right.total().same, 2u) << told(right);
+  EXPECT_EQ(right.total().same, 3u) << told(right);
   EXPECT_EQ(right.policies,
             (std::map<std::string, std::string>{{"", "best-fit"}, {"ml", "spread"}}));
-  create("c", "best-fit"); // not as the log says
+  create("d", "best-fit"); // not as the log says
   const auto wrong = replay(world.log);
   EXPECT_EQ(wrong.total().differs, 1u) << told(wrong);
 }

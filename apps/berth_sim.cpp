@@ -16,6 +16,7 @@
 #include "apps/sim_files.hpp"
 #include "apps/sim_plan.hpp"
 #include "apps/sim_play.hpp"
+#include "apps/sim_replay.hpp"
 #include "apps/write_file.hpp"
 #include "sim/demand/berth_csv.hpp"
 #include "sim/demand/byte_source.hpp"
@@ -36,6 +37,7 @@ constexpr const char* usage =
     "       berth-sim compare SCENARIO.yaml [SCENARIO.yaml]... [options]\n"
     "       berth-sim plan [SCENARIO.yaml] [options]\n"
     "       berth-sim forecast [SCENARIO.yaml] [options]\n"
+    "       berth-sim replay --store PATH [options]\n"
     "       berth-sim actors --hosts COUNTxMACHINE... --demand FILE [options]\n"
     "       berth-sim init [FILE]\n"
     "       berth-sim fit --demand FILE [--format NAME] --out PLAN.yaml\n"
@@ -49,6 +51,7 @@ constexpr const char* usage =
     "compare   plays scenarios and policies side by side and says how much they differ\n"
     "plan      finds the cheapest purchase that keeps the service as good as wanted\n"
     "forecast  says when servers of a shape will fit no more\n"
+    "replay    makes the decisions of a controller's store again, also under another policy\n"
     "actors    plays a demand against the production actors on virtual time, with faults, and "
     "says\n"
     "          whether all that must hold did\n"
@@ -188,14 +191,12 @@ int main(int argc, char** argv) {
     return found;
   };
   using command = int (*)(const std::vector<std::string>&, std::ostream&, std::ostream&);
-  const std::pair<const char*, command> commands[] = {{"run", apps::run_scenario},
-                                                      {"compare", apps::compare_scenarios},
-                                                      {"plan", apps::plan_purchase},
-                                                      {"forecast", apps::forecast_capacity},
-                                                      {"actors", apps::run_actors_simulation},
-                                                      {"init", apps::init_scenario},
-                                                      {"fit", apps::fit_plan},
-                                                      {"generate", apps::generate_demand}};
+  const std::pair<const char*, command> commands[] = {
+      {"run", apps::run_scenario},        {"compare", apps::compare_scenarios},
+      {"plan", apps::plan_purchase},      {"forecast", apps::forecast_capacity},
+      {"replay", apps::replay_store},     {"actors", apps::run_actors_simulation},
+      {"init", apps::init_scenario},      {"fit", apps::fit_plan},
+      {"generate", apps::generate_demand}};
   for (const auto& [name, make] : commands) {
     if (take(name)) {
       return make(arguments, std::cout, std::cerr);

@@ -52,10 +52,12 @@ struct cluster_shell {
   /// One scheduler: the turn being gathered for it, and whether it has one in hand.
   struct lane {
     scheduler_actor scheduler;
+    std::uint32_t number = 0; ///< in its pool
     scheduler_turn next;
     bool in_flight = false;
   };
   std::vector<lane> lanes;
+  model::sequence_number published = 0; ///< the last event that every lane is told of
   /// Lanes that share the requests of a project, or of all others.
   struct pool {
     std::size_t first = 0;
@@ -97,14 +99,15 @@ struct cluster_shell {
     auto& turn = deal(what.what->request.project);
     turn.jobs.emplace_back(std::move(what));
   }
-  void on(const control::publish& what) { publish(what.updates); }
+  void on(const control::publish& what) { publish(what.updates, what.up_to); }
   void on(control::welcome_host& what);
   void on(control::tell_host& what);
   void on(control::close_link& what);
   void on(const control::note& what);
   void on(const control::placement_settled& what);
   template <class Value> void answer(control::ticket to, Value value);
-  void publish(const publication& updates) {
+  void publish(const publication& updates, model::sequence_number up_to) {
+    published = up_to;
     for (auto& each : lanes)
       each.next.updates.push_back(updates);
   }
@@ -117,7 +120,7 @@ struct cluster_shell {
   pool open_lanes(const std::vector<scheduler_actor>& schedulers) {
     const pool made{lanes.size(), schedulers.size(), 0};
     for (const auto& each : schedulers) {
-      lanes.push_back({each, {}, false});
+      lanes.push_back({each, static_cast<std::uint32_t>(lanes.size() - made.first), {}, false});
       self->link_to(each);
     }
     return made;
@@ -221,6 +224,8 @@ void cluster_shell::plan(lane& with) {
   if (with.in_flight || (with.next.jobs.empty() && with.next.updates.empty()))
     return;
   with.in_flight = true;
+  with.next.seen = published;
+  with.next.scheduler = with.number;
   const auto begin = self->clock().now();
   // No timeout either: the machine gives a lost plan up by itself, and a scheduler that died takes
   // the process with it. The lanes do not move once the actor runs.
@@ -328,6 +333,10 @@ cluster_actor::behavior_type run_cluster(cluster_actor::stateful_pointer<cluster
   auto& shell = self->state;
   shell.self = self;
   shell.parts = std::move(cargo->parts);
+  auto& config = shell.parts.config;
+  config.schedulers = static_cast<std::uint32_t>(shell.parts.schedulers.size());
+  for (const auto& [project, schedulers] : shell.parts.pools)
+    config.project_schedulers[project] = static_cast<std::uint32_t>(schedulers.size());
   shell.parts.feed->reset(cargo->loaded->last_sequence());
   shell.core = std::make_unique<control::cluster>(shell.parts.config, std::move(*cargo->loaded),
                                                   shell.parts.dice);
@@ -339,7 +348,8 @@ cluster_actor::behavior_type run_cluster(cluster_actor::stateful_pointer<cluster
       shell.pools.emplace(project, shell.open_lanes(schedulers));
   // A scheduler's replica starts empty.
   shell.publish(std::make_shared<const std::vector<scheduler::inventory_update>>(
-      shell.core->state().full_inventory()));
+                    shell.core->state().full_inventory()),
+                shell.core->state().last_sequence());
   // The cluster lives and dies with these.
   self->link_to(shell.parts.writer);
   self->link_to(shell.courier);

@@ -14,6 +14,10 @@ turn_done replica::run(const scheduler_turn& turn) {
   done.plans.plans.reserve(turn.jobs.size());
   for (const auto& job : turn.jobs)
     std::visit([&](const auto& wish) { run_job(wish, done); }, job);
+  for (auto& plan : done.plans.plans) {
+    plan.seen = turn.seen;
+    plan.scheduler = turn.scheduler;
+  }
   return done;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <variant>
@@ -22,6 +23,8 @@ using scheduler_job = std::variant<control::plan_wish, control::want_forecast,
 /// in order. The cluster has one turn outstanding, which bounds the scheduler's mailbox.
 struct scheduler_turn {
   std::vector<publication> updates;
+  model::sequence_number seen = 0; ///< the last event that these or earlier updates are of
+  std::uint32_t scheduler = 0;     ///< the number of the scheduler in its pool
   std::vector<scheduler_job> jobs;
 };
 

@@ -112,6 +112,7 @@ void probe_host(call& c);
 void forecast(call& c);
 void explain(call& c);
 void usage(call& c);
+void snapshot(call& c);
 void events(call& c);
 void health(call& c);
 void readiness(call& c);

@@ -181,4 +181,10 @@ void usage(call& c) {
   });
 }
 
+void snapshot(call& c) {
+  c.query<model::inventory_answer>(
+      model::get_inventory{},
+      [](call& done, const model::inventory_answer& all) { done.answer_json(200, all); });
+}
+
 } // namespace berth::api::handlers

@@ -101,19 +101,6 @@ void render_device(json_writer& out, const model::device_record& device, std::st
   out.end_object();
 }
 
-void render_partitions(json_writer& out, const std::vector<model::fabric_partition>& partitions) {
-  out.key("fabric_partitions");
-  out.begin_array();
-  for (const auto& partition : partitions) {
-    out.begin_object();
-    out.field("fabric", partition.fabric);
-    out.field("id", partition.id);
-    out.list<int>("modules", partition.modules);
-    out.end_object();
-  }
-  out.end_array();
-}
-
 void amount(json_writer& out, std::string_view name, const model::resources& what) {
   out.key(name);
   render(out, what);
@@ -141,6 +128,19 @@ void render_host_fields(json_writer& out, const model::host_record& host) {
 }
 
 } // namespace
+
+void render_partitions(json_writer& out, const std::vector<model::fabric_partition>& partitions) {
+  out.key("fabric_partitions");
+  out.begin_array();
+  for (const auto& partition : partitions) {
+    out.begin_object();
+    out.field("fabric", partition.fabric);
+    out.field("id", partition.id);
+    out.list<int>("modules", partition.modules);
+    out.end_object();
+  }
+  out.end_array();
+}
 
 void render(json_writer& out, const model::resources& what) {
   out.begin_object();

@@ -15,30 +15,6 @@ void render_selector_fields(json_writer& out, const model::device_selector& sele
   }
 }
 
-/// As it was asked for: the first selector in the request itself, the rest as alternatives.
-void render_request(json_writer& out, const model::device_request& request) {
-  out.begin_object();
-  if (request.id) {
-    out.field("id", *request.id);
-  } else {
-    if (!request.alternatives.empty()) {
-      render_selector_fields(out, request.alternatives.front());
-    }
-    out.field("count", request.count);
-    if (request.alternatives.size() > 1) {
-      out.key("alternatives");
-      out.begin_array();
-      for (std::size_t i = 1; i < request.alternatives.size(); ++i) {
-        out.begin_object();
-        render_selector_fields(out, request.alternatives[i]);
-        out.end_object();
-      }
-      out.end_array();
-    }
-  }
-  out.end_object();
-}
-
 void render_wishes(json_writer& out, const model::server_spec& spec) {
   out.key("topology");
   out.begin_object();
@@ -209,6 +185,29 @@ void render_head(json_writer& out, const model::server_record& server, std::stri
 
 } // namespace
 
+void render(json_writer& out, const model::device_request& request) {
+  out.begin_object();
+  if (request.id) {
+    out.field("id", *request.id);
+  } else {
+    if (!request.alternatives.empty()) {
+      render_selector_fields(out, request.alternatives.front());
+    }
+    out.field("count", request.count);
+    if (request.alternatives.size() > 1) {
+      out.key("alternatives");
+      out.begin_array();
+      for (std::size_t i = 1; i < request.alternatives.size(); ++i) {
+        out.begin_object();
+        render_selector_fields(out, request.alternatives[i]);
+        out.end_object();
+      }
+      out.end_array();
+    }
+  }
+  out.end_object();
+}
+
 void render_spec(json_writer& out, const model::server_spec& spec) {
   out.field("project", spec.project);
   out.field("hypervisor", spec.hypervisor);
@@ -229,7 +228,7 @@ void render_spec(json_writer& out, const model::server_spec& spec) {
   out.key("device_requests");
   out.begin_array();
   for (const auto& request : spec.devices) {
-    render_request(out, request);
+    render(out, request);
   }
   out.end_array();
   render_wishes(out, spec);

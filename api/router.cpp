@@ -41,6 +41,7 @@ constexpr std::array table{
     route{"POST", "/v1/placements:forecast", "forecastPlacement", false, handlers::forecast},
     route{"POST", "/v1/placements:explain", "explainPlacement", false, handlers::explain},
     route{"GET", "/v1/usage", "showUsage", false, handlers::usage},
+    route{"GET", "/v1/snapshot", "showSnapshot", false, handlers::snapshot},
     route{"GET", "/v1/events", "streamEvents", false, handlers::events},
     route{"GET", "/v1/openapi.yaml", "showOpenapi", false, handlers::openapi},
     route{"GET", "/healthz", "showHealth", true, handlers::health},

@@ -16,6 +16,7 @@
 #include "apps/sim_files.hpp"
 #include "apps/sim_plan.hpp"
 #include "apps/sim_play.hpp"
+#include "apps/sim_replay.hpp"
 #include "apps/write_file.hpp"
 #include "sim/demand/berth_csv.hpp"
 #include "sim/demand/byte_source.hpp"
@@ -36,7 +37,8 @@ constexpr const char* usage =
     "       berth-sim compare SCENARIO.yaml [SCENARIO.yaml]... [options]\n"
     "       berth-sim plan [SCENARIO.yaml] [options]\n"
     "       berth-sim forecast [SCENARIO.yaml] [options]\n"
-    "       berth-sim actors --hosts COUNTxMACHINE... --demand FILE [options]; see actors --help\n"
+    "       berth-sim replay --store PATH [options]\n"
+    "       berth-sim actors --hosts COUNTxMACHINE... --demand FILE [options]\n"
     "       berth-sim init [FILE]\n"
     "       berth-sim fit --demand FILE [--format NAME] --out PLAN.yaml\n"
     "       berth-sim generate --plan PLAN.yaml --horizon TIME --out FILE [--seed N]\n"
@@ -49,7 +51,8 @@ constexpr const char* usage =
     "compare   plays scenarios and policies side by side and says how much they differ\n"
     "plan      finds the cheapest purchase that keeps the service as good as wanted\n"
     "forecast  says when servers of a shape will fit no more\n"
-    "actors    plays a demand against the programs' own actors on virtual time, with faults, and "
+    "replay    makes the decisions of a controller's store again, also under another policy\n"
+    "actors    plays a demand against the production actors on virtual time, with faults, and "
     "says\n"
     "          whether all that must hold did\n"
     "init      writes a commented scenario to begin with\n"
@@ -191,15 +194,13 @@ int main(int argc, char** argv) {
   const std::pair<const char*, command> commands[] = {
       {"run", apps::run_scenario},        {"compare", apps::compare_scenarios},
       {"plan", apps::plan_purchase},      {"forecast", apps::forecast_capacity},
+      {"replay", apps::replay_store},     {"actors", apps::run_actors_simulation},
       {"init", apps::init_scenario},      {"fit", apps::fit_plan},
       {"generate", apps::generate_demand}};
   for (const auto& [name, make] : commands) {
     if (take(name)) {
       return make(arguments, std::cout, std::cerr);
     }
-  }
-  if (take("actors")) {
-    return apps::run_actors_simulation(arguments, std::cout, std::cerr);
   }
   po::options_description flags;
   const bool converts = take("convert");

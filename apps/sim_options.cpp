@@ -29,17 +29,16 @@ po::options_description described(std::span<const command_flag> own,
                                   std::span<const sim::scenario_flag> known) {
   po::options_description all;
   all.add_options()(help_flag, "");
-  const auto add = [&all](const std::string& name, bool has_value, bool needs_value) {
-    auto* value = po::value<std::string>();
-    if (!has_value)
-      all.add_options()(name.c_str(), "");
+  const auto add = [&all](const std::string& name, bool has_value) {
+    if (has_value)
+      all.add_options()(name.c_str(), po::value<std::string>(), "");
     else
-      all.add_options()(name.c_str(), needs_value ? value : value->implicit_value("true"), "");
+      all.add_options()(name.c_str(), "");
   };
   for (const auto& flag : own)
-    add(flag.name, !flag.word.empty(), true);
+    add(flag.name, !flag.word.empty());
   for (const auto& flag : known)
-    add(flag.name, true, !flag.is_bool);
+    add(flag.name, true);
   return all;
 }
 
@@ -57,6 +56,16 @@ tl::unexpected<model::failure> unknown_flag(std::string name, std::span<const co
                           near ? fmt::format(": the nearest is --{}", *near) : "; see --help"));
 }
 
+/// `--strict` as `--strict=true`: program_options would take the next word for its value.
+std::vector<std::string> spelled_out(std::vector<std::string> words,
+                                     std::span<const sim::scenario_flag> known) {
+  for (auto& word : words)
+    if (std::ranges::any_of(
+            known, [&word](const auto& flag) { return flag.is_bool && word == "--" + flag.name; }))
+      word += "=true";
+  return words;
+}
+
 result<po::parsed_options> split(const std::vector<std::string>& words,
                                  std::span<const command_flag> own,
                                  std::span<const sim::scenario_flag> known) {
@@ -64,7 +73,7 @@ result<po::parsed_options> split(const std::vector<std::string>& words,
   const auto flags = described(own, known);
   try {
     auto parsed =
-        po::command_line_parser(words)
+        po::command_line_parser(spelled_out(words, known))
             .options(flags)
             .style(style::allow_long | style::long_allow_adjacent | style::long_allow_next)
             .run();
@@ -132,7 +141,7 @@ result<sim_arguments> parse_sim_arguments(const std::vector<std::string>& words,
     else if (std::ranges::find(own, option.string_key, &command_flag::name) != own.end())
       made.own[option.string_key].push_back(value);
     else
-      made.scenario.push_back({option.string_key, option.value.empty() ? "true" : value});
+      made.scenario.push_back({option.string_key, value});
   }
   return made;
 }

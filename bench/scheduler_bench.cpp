@@ -277,6 +277,8 @@ BENCHMARK_CAPTURE(place_and_release, best_fit, "best-fit")->Arg(1'000)->Arg(10'0
 BENCHMARK_CAPTURE(place_and_release, spread, "spread")->Arg(10'000);
 BENCHMARK_CAPTURE(place_and_release, fragmentation, "fragmentation")->Arg(10'000);
 BENCHMARK_CAPTURE(place_and_release, lifetime, "lifetime")->Arg(10'000);
+BENCHMARK_CAPTURE(place_and_release, dot_product, "dot-product")->Arg(10'000);
+BENCHMARK_CAPTURE(place_and_release, random, "random")->Arg(1'000)->Arg(10'000);
 BENCHMARK(reasoned_decision)->Arg(10'000);
 BENCHMARK(one_decision)->Arg(1'000)->Arg(10'000)->Arg(100'000)->UseManualTime();
 BENCHMARK(refusal)->Arg(1'000)->Arg(100'000)->Unit(benchmark::kMicrosecond);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/output_file.hpp"
 #include "cli/server_create.hpp"
 #include "cli/verbs.hpp"
 
@@ -15,6 +16,26 @@ result<void> usage(session& s, const arguments& /*given*/) {
   if (!answer)
     return tl::unexpected{answer.error()};
   s.print(render_object(*answer, s.format()));
+  return {};
+}
+
+/// What a plan begins with, as the controller tells it.
+result<void> snapshot(session& s, const arguments& given) {
+  const auto document = s.api().get(target{"/v1/snapshot"});
+  if (!document)
+    return tl::unexpected{document.error()};
+  const auto text = dump(*document, 1) + "\n";
+  const auto path = given.value("out");
+  if (!path) {
+    s.print(text);
+    return {};
+  }
+  // Who has what is nobody else's business.
+  if (auto written = write_whole(*path, text, file_access::owner); !written)
+    return written;
+  s.note(fmt::format("{} hosts, {} servers and {} that wait, at event {}: written to {}",
+                     at(*document, "hosts").size(), at(*document, "servers").size(),
+                     at(*document, "waiting").size(), number_of(*document, "sequence"), *path));
   return {};
 }
 
@@ -154,6 +175,15 @@ std::vector<command_spec> cluster_commands() {
   return {
       forecast_command(),
       {"usage", group, "Show totals over the cluster", {}, {}, usage},
+      {"snapshot",
+       group,
+       "Write down hosts, servers and who waits, for a plan",
+       {a_value("out", "FILE", "write it to this file, readable by its owner only",
+                value_source::file)},
+       {},
+       snapshot,
+       "It is JSON whatever --output says, with the names of servers and projects in it; see\n"
+       "docs/snapshot.md.\n"},
       {"events",
        group,
        "Print what has happened",

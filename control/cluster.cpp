@@ -49,7 +49,30 @@ std::string_view to_string(note_kind kind) {
 // --- The frame of a step
 
 void cluster::machine::take(input& what) {
+  if (const auto* made = std::get_if<plans_made>(&what)) {
+    note_bases(*made);
+  }
   std::visit([this](auto& each) { on(each); }, what);
+  bases.clear();
+}
+
+/// What the plans were made on: record() keeps it with what is decided by them.
+void cluster::machine::note_bases(const plans_made& made) {
+  for (const auto& each : made.plans) {
+    const auto asked = plannings.find(static_cast<std::uint64_t>(each.id));
+    if (asked != plannings.end() && each.decision) {
+      const auto& what = *asked->second;
+      bases.insert_or_assign(what.server,
+                             model::plan_basis{each.seen, each.scheduler,
+                                               static_cast<std::uint32_t>(what.attempt),
+                                               now - what.request.now, what.request.avoid_hosts});
+    }
+  }
+}
+
+std::optional<model::plan_basis> cluster::machine::basis_of(model::server_id server) const {
+  const auto known = bases.find(server);
+  return known != bases.end() ? std::optional{known->second} : std::nullopt;
 }
 
 /// What only a caller or a connecting host gets; hosts at work can wait for their messages.
@@ -79,7 +102,8 @@ outcome cluster::machine::finish() {
   if (!updates.empty()) {
     done.effects.insert(done.effects.begin(),
                         publish{std::make_shared<const std::vector<scheduler::inventory_update>>(
-                            std::exchange(updates, {}))});
+                                    std::exchange(updates, {})),
+                                state.last_sequence()});
   }
   if (!wishes.empty()) {
     done.effects.emplace_back(want_plans{std::exchange(wishes, {})});
@@ -161,13 +185,27 @@ void cluster::machine::on(commit_failed& failed) {
   probe_at = now + config.store_retry;
 }
 
+model::controller_started cluster::machine::leadership(model::leader_epoch epoch) const {
+  const auto in_force = [](const scheduler::options& how, std::uint32_t schedulers) {
+    return model::scheduling_in_force{std::string{scheduler::name_of(*how.policy)}, schedulers};
+  };
+  model::controller_started begun{epoch, config.version,
+                                  in_force(config.scheduling, config.schedulers)};
+  for (const auto& [project, how] : config.project_scheduling) {
+    const auto own = config.project_schedulers.find(project);
+    begun.pools.emplace(project,
+                        in_force(how, own != config.project_schedulers.end() ? own->second : 0));
+  }
+  return begun;
+}
+
 void cluster::machine::probe_store() {
   if (!store_failure || probing || now < probe_at) {
     return;
   }
   probing = true;
   // The same leadership again says nothing new; one that never became durable is a new one.
-  record(model::controller_started{leading ? state.leader() : state.leader() + 1, config.version});
+  record(leadership(leading ? state.leader() : state.leader() + 1));
 }
 
 void cluster::machine::store_came_back() {
@@ -256,7 +294,7 @@ outcome cluster::start(model::timestamp now) {
   auto& m = *machine_;
   m.now = now;
   m.queue.begin(now);
-  m.record(model::controller_started{m.state.leader() + 1, m.config.version});
+  m.record(m.leadership(m.state.leader() + 1));
   m.state.build_inventory();
   m.updates = m.state.full_inventory();
   return m.finish();

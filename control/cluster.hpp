@@ -45,6 +45,10 @@ struct cluster_config {
   /// How waiting servers are planned; those of the projects named, in their own way.
   scheduler::options scheduling;
   std::map<std::string, scheduler::options, std::less<>> project_scheduling;
+  /// Schedulers that plan side by side, and those of the projects named; recorded with the policies
+  /// in controller_started, for whoever makes the plans again from the log.
+  std::uint32_t schedulers = 1;
+  std::map<std::string, std::uint32_t, std::less<>> project_schedulers;
   reservation_rules reservations;
 };
 

@@ -36,6 +36,8 @@ struct cluster::machine final : queue_owner {
   std::vector<scheduler::inventory_update> updates;
   std::vector<plan_wish> wishes;
   std::vector<effect> undurable; ///< until this step's events are durable
+  /// Of the plans in the input at hand, by server; only looked up.
+  std::unordered_map<model::server_id, model::plan_basis> bases;
 
   // --- Between steps
   struct held_effects {
@@ -129,7 +131,18 @@ struct cluster::machine final : queue_owner {
   // --- The frame of a step (cluster.cpp)
   void take(input& what);
   [[nodiscard]] outcome finish();
+  void note_bases(const plans_made& made);
+  [[nodiscard]] std::optional<model::plan_basis> basis_of(model::server_id server) const;
+  void add_basis(model::server_created& event) const { event.basis = basis_of(event.server.id); }
+  void add_basis(model::server_wait_ended& event) const { event.basis = basis_of(event.server); }
+  void add_basis(model::server_placed& event) const {
+    if (giving_up.count(event.server) == 0) { // else its last try is still on its way
+      event.basis = basis_of(event.server);
+    }
+  }
+  template <class Event> void add_basis(Event&) const {}
   template <class Event> void record(Event what) {
+    add_basis(what);
     const auto freed_host = frees(what); // while it can still be looked up
     const auto kept_hosts = state.waiting().reserved().size();
     auto& next = out.events.emplace_back();
@@ -156,6 +169,7 @@ struct cluster::machine final : queue_owner {
   void on(commit_failed& failed);
   void on(tick&);
   void fail_held(std::vector<effect>& effects, const model::failure& why);
+  [[nodiscard]] model::controller_started leadership(model::leader_epoch epoch) const;
   void probe_store();
   void store_came_back();
   [[nodiscard]] std::optional<model::timestamp> next_tick() const;
@@ -326,6 +340,7 @@ struct cluster::machine final : queue_owner {
   [[nodiscard]] model::result<model::answer> ask(const model::list_devices& what) const;
   [[nodiscard]] model::result<model::answer> ask(const model::list_hosts& what) const;
   [[nodiscard]] model::result<model::answer> ask(const model::get_usage& what) const;
+  [[nodiscard]] model::result<model::answer> ask(const model::get_inventory& what) const;
   [[nodiscard]] model::server_row row_of(const server_entry& entry) const;
   void say_why_it_waits(model::server_record& server) const;
   [[nodiscard]] model::device_row row_of(const model::device_record& device) const;

@@ -65,6 +65,9 @@ struct key_forgotten {
 struct made_plan {
   plan_id id{};
   model::result<model::decision> decision;
+  /// The `up_to` of the last publication that the scheduler had applied.
+  model::sequence_number seen = 0;
+  std::uint32_t scheduler = 0; ///< the number of the scheduler in its pool
 };
 struct plans_made {
   std::vector<made_plan> plans;
@@ -191,6 +194,7 @@ struct want_explanation {
 /// For every scheduler's replica, in order. Always comes before the wishes of the same step.
 struct publish {
   std::shared_ptr<const std::vector<scheduler::inventory_update>> updates;
+  model::sequence_number up_to = 0; ///< the last event that they are of
 };
 
 /// The link is accepted; the host's registration is durable.

@@ -313,6 +313,33 @@ model::result<model::answer> cluster::machine::ask(const model::get_usage&) cons
   return usage;
 }
 
+model::result<model::answer> cluster::machine::ask(const model::get_inventory& what) const {
+  const auto things = state.hosts().size() + state.devices().size() + state.servers().size();
+  if (things > what.things_max) {
+    return fail(errc::too_large, "the cluster has " + std::to_string(things) +
+                                     " hosts, devices and servers: one answer holds at most " +
+                                     std::to_string(what.things_max) +
+                                     "; list them page by page instead");
+  }
+  model::inventory_answer all{state.last_sequence(), now, {}, {}, {}};
+  all.hosts.reserve(state.hosts().size());
+  all.devices.reserve(state.devices().size());
+  all.servers.reserve(state.servers().size());
+  state.hosts().walk(true, [&](const host_entry& it) {
+    all.hosts.push_back(it.record);
+    return true;
+  });
+  state.devices().walk(true, [&](const model::device_record& it) {
+    all.devices.push_back(it);
+    return true;
+  });
+  state.servers().walk(true, [&](const server_entry& it) {
+    all.servers.push_back(it.record);
+    return true;
+  });
+  return model::answer{std::move(all)};
+}
+
 model::result<model::answer> cluster::answer_from(const machine& machine,
                                                   const model::query& what) {
   return std::visit([&](const auto& query) { return machine.ask(query); }, what);

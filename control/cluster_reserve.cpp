@@ -1,8 +1,5 @@
-#include <algorithm>
-
 #include "control/cluster_machine.hpp"
-#include "control/cluster_state_fold.hpp"
-#include "model/text.hpp"
+#include "control/queue_hosts.hpp"
 
 namespace berth::control {
 
@@ -23,19 +20,11 @@ void cluster::machine::reserve(model::server_id server, std::optional<model::res
 }
 
 bool cluster::machine::has_model(std::string_view name) const {
-  bool found = false;
-  state.hosts().walk(true, [&](const host_entry& host) {
-    found = std::ranges::any_of(host.by_model, [&](const auto& row) {
-      return model::equals_ignoring_case(row.first, name);
-    });
-    return !found;
-  });
-  return found;
+  return control::has_model(state, name);
 }
 
 bool cluster::machine::may_be_kept(model::host_id host) const {
-  const auto* entry = state.find_host(host);
-  return entry != nullptr && entry->record.enabled && !entry->record.maintenance;
+  return control::may_be_kept(state, host);
 }
 
 void cluster::machine::walk_hosts(
@@ -46,45 +35,11 @@ void cluster::machine::walk_hosts(
 
 std::optional<host_supply>
 cluster::machine::supply_of(model::host_id host, const model::placement_request& request) const {
-  const auto* entry = state.find_host(host);
-  const auto totals = state.inventory().totals(host);
-  if (entry == nullptr || !totals || !may_be_kept(host) || !entry->record.settled ||
-      entry->record.status != model::host_status::online) {
-    return std::nullopt;
-  }
-  host_supply supply;
-  supply.free = request.devices.empty() ? totals->free : totals->free_for_gpu;
-  for (const auto& id : entry->devices) {
-    const auto& device = *state.find_device(id);
-    supply.devices += comes_back(device) && may_match(device, request) ? 1 : 0;
-  }
-  for (const auto& id : entry->servers) {
-    const auto& server = state.find_server(id)->record;
-    auto& leaving = supply.servers.emplace_back();
-    leaving.ends = server.deleting ? std::optional{now} : server.ends_at;
-    leaving.created = server.created;
-    leaving.amount = model::amount_of(server.spec);
-    leaving.held = static_cast<std::int64_t>(server.attachments.size());
-    for (const auto& given : server.attachments) {
-      const auto* device = state.find_device(given.device);
-      leaving.usable += device != nullptr && is_usable(*device) && may_match(*device, request);
-    }
-  }
-  return supply;
+  return control::supply_of(state, host, request);
 }
 
 host_tenancy cluster::machine::tenancy_of(model::host_id host) const {
-  const auto& entry = *state.find_host(host);
-  host_tenancy all{{entry.record, {}}, {}};
-  for (const auto& id : entry.devices) {
-    all.host.devices.push_back(*state.find_device(id));
-  }
-  for (const auto& id : entry.servers) {
-    const auto& server = state.find_server(id)->record;
-    all.tenants.push_back({allocation_update(server),
-                           server.deleting ? std::optional{now} : server.ends_at, server.created});
-  }
-  return all;
+  return control::tenancy_of(state, host, now);
 }
 
 } // namespace berth::control

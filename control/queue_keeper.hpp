@@ -103,6 +103,8 @@ public:
   void kept_host_given_up() { hopeless_.clear(); }
   /// Gives up hosts that were closed or removed; begins a search when somebody may choose one.
   void keep_reservations(model::timestamp now);
+  /// Begins the search for the host to be kept for one server, whoever's turn it is.
+  void choose_for(model::server_id server);
   [[nodiscard]] bool is_searching() const { return searching_.has_value(); }
   /// Looks at some more hosts; at the end the best is kept.
   void search_on(model::timestamp now);
@@ -157,7 +159,6 @@ private:
   void drop_closed_reservations();
   [[nodiscard]] std::optional<model::server_id> next_to_choose(model::timestamp now);
   void consider(model::timestamp when) { due_ = due_ ? std::min(*due_, when) : when; }
-  void start_search(model::server_id server);
   bool look_at(model::host_id host, const model::placement_request& request,
                const std::vector<std::string>& models);
   void end_search(const model::server_record& server, const model::placement_request& request,

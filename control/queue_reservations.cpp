@@ -48,7 +48,7 @@ void queue_keeper::keep_reservations(model::timestamp now) {
     }
     const auto overdue = from + rules_.again;
     if (overdue <= now) {
-      return start_search(owner);
+      return choose_for(owner);
     }
     consider(overdue);
   }
@@ -59,7 +59,7 @@ void queue_keeper::keep_reservations(model::timestamp now) {
     return consider(no_search_before_);
   }
   if (const auto next = next_to_choose(now)) {
-    start_search(*next);
+    choose_for(*next);
   }
 }
 
@@ -102,7 +102,7 @@ void queue_keeper::drop_closed_reservations() {
 
 // --- Choosing a host
 
-void queue_keeper::start_search(model::server_id server) {
+void queue_keeper::choose_for(model::server_id server) {
   searching_ = host_search{server, 0, std::nullopt, {}};
 }
 

@@ -182,8 +182,14 @@ struct list_hosts {
 /// Totals over the cluster.
 struct get_usage {};
 
+/// Everything that a plan of tomorrow begins with, as it is at one moment. Linear in the cluster:
+/// for people and planners, not for polling.
+struct get_inventory {
+  static constexpr std::size_t things_max = 1'000'000; ///< hosts, devices and servers; else refused
+};
+
 using query = std::variant<get_server, get_device, get_host, list_servers, list_devices, list_hosts,
-                           get_usage>;
+                           get_usage, get_inventory>;
 
 /// A device with the names that a table shows.
 struct device_row {
@@ -223,7 +229,16 @@ struct usage {
   sequence_number sequence = 0; ///< of the last event
 };
 
+/// Hosts, devices and servers, each in the order of their creation.
+struct inventory_answer {
+  sequence_number sequence = 0; ///< of the last event in it
+  timestamp at{};               ///< when it was asked for
+  std::vector<host_record> hosts;
+  std::vector<device_record> devices;
+  std::vector<server_record> servers; ///< those that wait or failed, too
+};
+
 using answer = std::variant<server_row, device_row, host_row, rows<server_row>, rows<device_row>,
-                            rows<host_row>, usage>;
+                            rows<host_row>, usage, inventory_answer>;
 
 } // namespace berth::model

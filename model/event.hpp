@@ -21,10 +21,29 @@ namespace berth::model {
 // past tense; they carry every value that was decided (ids, epochs, times), so that applying one
 // needs no clock, no dice and no scheduler.
 
+/// How the requests of a project, or of all others, are planned.
+struct scheduling_in_force {
+  std::string policy;
+  std::uint32_t schedulers = 1; ///< that plan side by side
+  friend bool operator==(const scheduling_in_force&, const scheduling_in_force&) = default;
+};
+
+/// What a scheduler's plan was made on: with it the log alone is enough to make the plan again.
+struct plan_basis {
+  sequence_number seen = 0;     ///< the last event that the scheduler had heard of
+  std::uint32_t scheduler = 0;  ///< its number among those of its pool
+  std::uint32_t attempt = 1;    ///< above 1: earlier plans did not stand, or were refusals
+  duration ago{};               ///< how long before the event it was asked
+  std::vector<host_id> avoided; ///< placement_request::avoid_hosts
+  friend bool operator==(const plan_basis&, const plan_basis&) = default;
+};
+
 /// A controller took over the store.
 struct controller_started {
   leader_epoch epoch = 0;
   std::string version;
+  std::optional<scheduling_in_force> scheduling{};    ///< nullopt: an older version wrote it
+  std::map<std::string, scheduling_in_force> pools{}; ///< by project: those with their own
   friend bool operator==(const controller_started&, const controller_started&) = default;
 };
 
@@ -66,6 +85,7 @@ struct host_removed {
 /// devices' new epochs.
 struct server_created {
   server_record server;
+  std::optional<plan_basis> basis{}; ///< nullopt: an older version wrote it
   friend bool operator==(const server_created&, const server_created&) = default;
 };
 
@@ -159,6 +179,8 @@ struct server_placed {
   host_id host;
   std::vector<attachment> attachments;
   std::optional<timestamp> ends_at; ///< when it is expected to be gone
+  /// nullopt: planned on the state just before this event, for the queue.
+  std::optional<plan_basis> basis{};
   friend bool operator==(const server_placed&, const server_placed&) = default;
 };
 
@@ -167,6 +189,7 @@ struct server_wait_ended {
   server_id server;
   std::string reason;
   std::optional<refusal> why;
+  std::optional<plan_basis> basis{}; ///< of its last try; nullopt: no plan was made
   friend bool operator==(const server_wait_ended&, const server_wait_ended&) = default;
 };
 

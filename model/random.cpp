@@ -1,6 +1,6 @@
 #include "model/random.hpp"
 
-#include <cmath>
+#include "model/portable_math.hpp"
 
 namespace berth::model {
 
@@ -33,7 +33,7 @@ double random::unit() {
 }
 
 double random::exponential(double mean) {
-  return -mean * std::log1p(-unit());
+  return -mean * portable_log(1 - unit()); // unit() is below 1
 }
 
 } // namespace berth::model

@@ -33,9 +33,28 @@
 
 namespace berth::proto {
 
+static void write(const model::scheduling_in_force& in, v1::SchedulingInForce& out) {
+  out.set_policy(in.policy);
+  out.set_schedulers(in.schedulers);
+}
+static void write(const model::plan_basis& in, v1::PlanBasis& out) {
+  out.set_seen(in.seen);
+  out.set_scheduler(in.scheduler);
+  out.set_attempts_before(in.attempt - 1);
+  out.set_ago(in.ago.count());
+  for (const model::host_id& host : in.avoided)
+    write_id(host, out.add_avoided());
+}
 static void write(const model::controller_started& in, v1::ControllerStarted& out) {
   out.set_epoch(in.epoch);
   out.set_version(in.version);
+  if (in.scheduling)
+    write(*in.scheduling, *out.mutable_scheduling());
+  for (const auto& [project, scheduling] : in.pools) {
+    v1::SchedulingPool& pool = *out.add_pools();
+    pool.set_project(project);
+    write(scheduling, *pool.mutable_scheduling());
+  }
 }
 static void write(const model::host_inventoried& in, v1::HostInventoried& out) {
   write(in.info, *out.mutable_info());
@@ -60,6 +79,8 @@ static void write(const model::host_removed& in, v1::HostRemoved& out) {
 }
 static void write(const model::server_created& in, v1::ServerCreated& out) {
   write(in.server, *out.mutable_server());
+  if (in.basis)
+    write(*in.basis, *out.mutable_basis());
 }
 static void write(const model::server_status_changed& in, v1::ServerStatusChanged& out) {
   write_id(in.server, out.mutable_server());
@@ -122,12 +143,16 @@ static void write(const model::server_placed& in, v1::ServerPlaced& out) {
     write(attached, *out.add_attachments());
   if (in.ends_at)
     out.set_ends_at(nanoseconds(*in.ends_at));
+  if (in.basis)
+    write(*in.basis, *out.mutable_basis());
 }
 static void write(const model::server_wait_ended& in, v1::ServerWaitEnded& out) {
   write_id(in.server, out.mutable_server());
   out.set_reason(in.reason);
   if (in.why)
     write(*in.why, *out.mutable_why());
+  if (in.basis)
+    write(*in.basis, *out.mutable_basis());
 }
 static void write(const model::server_reserved& in, v1::ServerReserved& out) {
   write_id(in.server, out.mutable_server());
@@ -135,10 +160,32 @@ static void write(const model::server_reserved& in, v1::ServerReserved& out) {
     write(*in.where, *out.mutable_where());
 }
 
+static void read(wire_reader& reader, const v1::SchedulingInForce& in,
+                 model::scheduling_in_force& out) {
+  reader.text("policy", in.policy(), out.policy);
+  out.schedulers = in.schedulers();
+}
+static void read(wire_reader& reader, const v1::SchedulingPool& in,
+                 std::pair<std::string, model::scheduling_in_force>& out) {
+  reader.text("project", in.project(), out.first);
+  reader.nested("scheduling", in.has_scheduling(), in.scheduling(), out.second);
+}
+static void read(wire_reader& reader, const v1::PlanBasis& in, model::plan_basis& out) {
+  out.seen = in.seen();
+  out.scheduler = in.scheduler();
+  out.attempt = in.attempts_before() + 1;
+  out.ago = model::duration{in.ago()};
+  reader.ids("avoided", in.avoided(), out.avoided);
+}
 static void read(wire_reader& reader, const v1::ControllerStarted& in,
                  model::controller_started& out) {
   out.epoch = in.epoch();
   reader.text("version", in.version(), out.version);
+  if (in.has_scheduling())
+    reader.nested("scheduling", true, in.scheduling(), out.scheduling.emplace());
+  std::vector<std::pair<std::string, model::scheduling_in_force>> pools;
+  reader.each("pools", in.pools(), pools);
+  out.pools = {pools.begin(), pools.end()};
 }
 static void read(wire_reader& reader, const v1::HostInventoried& in, model::host_inventoried& out) {
   reader.nested("info", in.has_info(), in.info(), out.info);
@@ -165,6 +212,8 @@ static void read(wire_reader& reader, const v1::HostRemoved& in, model::host_rem
 }
 static void read(wire_reader& reader, const v1::ServerCreated& in, model::server_created& out) {
   reader.nested("server", in.has_server(), in.server(), out.server);
+  if (in.has_basis())
+    reader.nested("basis", true, in.basis(), out.basis.emplace());
 }
 static void read(wire_reader& reader, const v1::ServerStatusChanged& in,
                  model::server_status_changed& out) {
@@ -230,6 +279,8 @@ static void read(wire_reader& reader, const v1::ServerPlaced& in, model::server_
   reader.each("attachments", in.attachments(), out.attachments);
   if (in.has_ends_at())
     reader.time(in.ends_at(), out.ends_at.emplace());
+  if (in.has_basis())
+    reader.nested("basis", true, in.basis(), out.basis.emplace());
 }
 static void read(wire_reader& reader, const v1::ServerWaitEnded& in,
                  model::server_wait_ended& out) {
@@ -237,6 +288,8 @@ static void read(wire_reader& reader, const v1::ServerWaitEnded& in,
   reader.text("reason", in.reason(), out.reason);
   if (in.has_why())
     reader.nested("why", true, in.why(), out.why.emplace());
+  if (in.has_basis())
+    reader.nested("basis", true, in.basis(), out.basis.emplace());
 }
 static void read(wire_reader& reader, const v1::ServerReserved& in, model::server_reserved& out) {
   reader.id("server", in.server(), out.server);

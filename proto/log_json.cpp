@@ -23,8 +23,8 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 // The schema keeps identifiers and text both as bytes; these names are identifiers.
-constexpr std::array identifiers{"device",  "gone",  "host",           "id",    "incarnation",
-                                 "nearest", "owner", "preferred_host", "server"};
+constexpr std::array identifiers{"avoided",     "device",  "gone",  "host",           "id",
+                                 "incarnation", "nearest", "owner", "preferred_host", "server"};
 constexpr std::array moments{"at",    "created_at", "ends_at",     "last_seen",
                              "since", "starts_at",  "state_since", "updated_at"};
 // Of these, only the size is shown.

@@ -39,7 +39,7 @@ struct capacity_report {
   struct model_row {
     std::string model;
     stranded_devices stranded; ///< for the model's smallest shape
-    double fragmentation = 0;             ///< docs/metrics.md
+    double fragmentation = 0;  ///< docs/metrics.md
   };
   std::vector<shape_row> shapes;
   std::vector<model_row> models; ///< that have a shape; ascending

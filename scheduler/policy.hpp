@@ -15,6 +15,12 @@ namespace berth::scheduler {
 
 class outlook;
 
+/// The most that any open host has of each, those without devices left out for a server with some.
+struct largest_host {
+  int devices = 1;
+  cell_steps steps{};
+};
+
 /// What a policy may look at: the request, and what all hosts of one cell have in common.
 struct policy_view {
   const model::resources& amount; ///< of the request
@@ -26,11 +32,13 @@ struct policy_view {
   cell_levels wanted{}; ///< the amount in the host's steps
   cell_levels free{};   ///< before the server is placed
 
-  int all_devices = 0; ///< free or not
+  int all_devices = 0; ///< free or not; 0 for a server without devices
   // Only for a policy that sees stays.
   host_stay stay{};
   std::int64_t now = 0;
   std::int64_t ends = unknown_end; ///< of the server, rounded
+  largest_host largest{};          ///< only for a policy that sees it
+  std::int64_t lot = 0;            ///< lot_of(server, host); only for a policy that draws lots
   // Only for a policy that sees the mix: by flavour of the outlook, free devices that match it.
   const outlook* expected = nullptr;
   std::span<const int> matching_before{};
@@ -45,7 +53,8 @@ struct told {
 
 /// How hosts that pass every hard rule are compared. A policy gives two scores, greater is better;
 /// between them comes how close together the devices sit (docs/placement.md). It sees hosts by cell
-/// only, so that a decision touches cells and not hosts; equal hosts end at the lowest id.
+/// only, so that a decision touches cells and not hosts (unless it draws lots); equal hosts end at
+/// the lowest id.
 struct policy {
   std::string_view name;
   /// The names of the two scores, for the explanation.
@@ -65,6 +74,9 @@ struct policy {
   /// that look get them.
   bool sees_stays = false;
   bool sees_mix = false;
+  bool sees_largest = false;
+  /// Whether hosts of one cell differ, by their lots. Costs a look at every host that has room.
+  bool draws_lots = false;
   /// The scores for a person; null: they are points already, on the devices and on the CPUs and
   /// memory left over.
   told (*tell_first)(const policy_view& at) = nullptr;
@@ -77,6 +89,12 @@ struct policy {
 extern const policy spread;
 extern const policy fragmentation;
 extern const policy lifetime;
+extern const policy dot_product;
+extern const policy random;
+
+/// Between 0 and lot_max, the same for the same two ids, and unlike for others.
+[[nodiscard]] std::int64_t lot_of(const model::server_id& server, const model::host_id& host);
+inline constexpr std::int64_t lot_max = INT64_MAX;
 
 /// `part` of `whole` in points, for 0 <= part <= whole.
 [[nodiscard]] constexpr std::int32_t points_of(std::int64_t part, std::int64_t whole) {

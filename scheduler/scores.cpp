@@ -64,11 +64,34 @@ std::int32_t closeness_points(const choice_cost& cost, int devices,
   return wished == 0 ? points_max : sum / wished;
 }
 
+namespace {
+
+largest_host largest_of(const inventory::impl& world, bool holds_devices) {
+  largest_host found;
+  const auto& index = world.index(holds_devices);
+  index.filled().for_each([&](group_number number) {
+    const auto& key = index.groups().at(number).key;
+    const auto devices =
+        holds_devices ? static_cast<int>(world.shapes.at(key.shape).kinds.size()) : 0;
+    if (devices > 0 || !holds_devices) {
+      found.devices = std::max(found.devices, devices);
+      found.steps.cpus = std::max(found.steps.cpus, key.steps.cpus);
+      found.steps.memory_mib = std::max(found.steps.memory_mib, key.steps.memory_mib);
+    }
+  });
+  return found;
+}
+
+} // namespace
+
 policy_sight::policy_sight(const inventory::impl& world, const query& asked, const policy& how)
     : world_(world), how_(how), holds_devices_(asked.holds_devices) {
   const auto& request = asked.request;
   if (how.sees_mix && asked.holds_devices) {
     expected_ = &world.outlooks.look(world);
+  }
+  if (how.sees_largest) {
+    largest_ = largest_of(world, asked.holds_devices);
   }
   if (how.sees_stays) {
     now_ = request.now.time_since_epoch().count();
@@ -79,6 +102,7 @@ policy_sight::policy_sight(const inventory::impl& world, const query& asked, con
 void policy_sight::look(policy_view& view, const group_key& key, device_mask taken) {
   view.all_devices =
       holds_devices_ ? static_cast<int>(world_.shapes.at(key.shape).kinds.size()) : 0;
+  view.largest = largest_;
   if (how_.sees_stays) {
     view.stay = key.stay;
     view.now = now_;
@@ -110,6 +134,7 @@ policy_view view_on(const inventory::impl& world, const query& asked, host_slot_
   view.steps = slot.steps;
   view.wanted = levels_of(amount, slot.steps);
   view.free = levels_of(free, slot.steps);
+  view.lot = lot_of(asked.request.server, slot.id);
   return view;
 }
 
@@ -215,7 +240,7 @@ std::vector<model::score_part> explain_scores(const inventory::impl& world, cons
       std::to_string(ranked[score::preferred_tags]) + " of 1000 of the preferred tags");
   add(!asked.holds_devices, score::gpu_free_host,
       ranked[score::gpu_free_host] > 0 ? "a host without GPUs" : "no host without GPUs fits");
-  add_own(asked.ask->described_count > 0, score::first);
+  add_own(asked.ask->described_count > 0 || how.draws_lots, score::first);
   add(devices > 1, score::closeness, closeness_text(found.chosen.devices.cost, devices));
   add_own(true, score::second);
   return parts;

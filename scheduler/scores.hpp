@@ -51,6 +51,7 @@ private:
   const inventory::impl& world_;
   const policy& how_;
   const bool holds_devices_;
+  largest_host largest_;
   const outlook* expected_ = nullptr;
   std::int64_t now_ = 0;
   std::int64_t ends_ = unknown_end;

@@ -124,6 +124,10 @@ private:
       }
       view.free = cell.levels;
       rank_cell(ranked, view);
+      if (how_.draws_lots) {
+        draw_lots(cell, view, ranked, devices);
+        continue;
+      }
       if (best_ && (ranked < best_->ranked ||
                     (ranked == best_->ranked && best_id() <= cell.hosts->front().id))) {
         continue;
@@ -134,6 +138,19 @@ private:
         keep_if_better(found->slot, ranked, devices);
       }
     }
+  }
+
+  /// Every host of a cell on its own.
+  void draw_lots(const host_cell& cell, policy_view view, ranking ranked,
+                 const device_choice* devices) {
+    static_cast<void>(cell.hosts->first(view.amount, [&](const listed_host& each) {
+      view.lot = lot_of(asked_.request.server, each.id);
+      ranked[score::first] = how_.first(view);
+      if ((!best_ || best_->ranked <= ranked) && may_take(each.slot)) {
+        keep_if_better(each.slot, ranked, devices);
+      }
+      return false; // on to the next
+    }));
   }
 
   /// True if even the fullest marks in what the cell decides would not do.

@@ -184,7 +184,7 @@ void world::start_controller() {
       system, std::make_unique<lent_store>(all.log, all.store_failure, all.dice.split()),
       std::move(writing));
   for (std::size_t i = 0; i < all.options.schedulers; ++i)
-    life.schedulers.push_back(actors::spawn_scheduler(system, {}));
+    life.schedulers.push_back(actors::spawn_scheduler(system, all.options.cluster.scheduling));
   actors::cluster_parts parts;
   parts.config = all.options.cluster;
   parts.dice = all.dice.split();

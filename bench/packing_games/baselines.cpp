@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <utility>
 
 #include "bench/packing_games/packer.hpp"
@@ -13,6 +14,10 @@ namespace {
 struct room {
   machine free;
 
+  [[nodiscard]] room without(const demand& taken) const {
+    return {{free.gpus - taken.gpus, free.cpus - taken.cpus, free.memory_mib - taken.memory_mib,
+             free.model}};
+  }
   [[nodiscard]] bool takes(const demand& wanted) const {
     return wanted.gpus <= free.gpus && wanted.cpus <= free.cpus &&
            wanted.memory_mib <= free.memory_mib &&
@@ -66,13 +71,19 @@ private:
   std::vector<room> rooms_;
 };
 
-scan::cost_of dot_product(const std::vector<machine>& hosts) {
+/// The most of each that any host has.
+machine largest(const std::vector<machine>& hosts) {
   machine most{1, 1, 1, {}};
   for (const auto& host : hosts) {
     most.gpus = std::max(most.gpus, host.gpus);
     most.cpus = std::max(most.cpus, host.cpus);
     most.memory_mib = std::max(most.memory_mib, host.memory_mib);
   }
+  return most;
+}
+
+scan::cost_of dot_product(const std::vector<machine>& hosts) {
+  const machine most = largest(hosts);
   const auto share = [](auto free, auto wanted, auto whole) {
     return static_cast<double>(free) / static_cast<double>(whole) * static_cast<double>(wanted) /
            static_cast<double>(whole);
@@ -84,10 +95,42 @@ scan::cost_of dot_product(const std::vector<machine>& hosts) {
   };
 }
 
+/// Of a mix of servers: how many GPUs of a host are fragments to them, in the mean.
+class fragments {
+public:
+  explicit fragments(const std::vector<demand>& mix) {
+    std::map<demand, double> kinds;
+    for (const auto& each : mix) {
+      kinds[{each.gpus, each.cpus, 0, each.models}] += 1.0 / static_cast<double>(mix.size());
+    }
+    kinds_.assign(kinds.begin(), kinds.end());
+  }
+
+  [[nodiscard]] double in(const room& host) const {
+    double lost = 0;
+    for (const auto& [wanted, share] : kinds_) {
+      lost += host.takes(wanted) ? 0 : share;
+    }
+    return lost * host.free.gpus;
+  }
+
+private:
+  std::vector<std::pair<demand, double>> kinds_;
+};
+
 } // namespace
 
+std::unique_ptr<packer> make_fgd(const std::vector<machine>& hosts,
+                                 const std::vector<demand>& mix) {
+  return std::make_unique<scan>(
+      hosts, [expected = fragments{mix}](const room& host, const demand& wanted) {
+        return expected.in(host.without(wanted)) - expected.in(host);
+      });
+}
+
 const std::vector<std::string>& baseline_names() {
-  static const std::vector<std::string> names{"first-fit", "random", "dot-product", "best-fit"};
+  static const std::vector<std::string> names{"first-fit", "random", "dot-product", "best-fit",
+                                              "fgd-best-fit"};
   return names;
 }
 
@@ -103,6 +146,13 @@ std::unique_ptr<packer> make_baseline(std::string_view name, const std::vector<m
   }
   if (name == "dot-product") {
     return std::make_unique<scan>(hosts, dot_product(hosts));
+  }
+  if (name == "fgd-best-fit") {
+    return std::make_unique<scan>(
+        hosts, [most = largest(hosts)](const room& host, const demand& wanted) {
+          return static_cast<double>(host.free.gpus - wanted.gpus) / most.gpus +
+                 static_cast<double>(host.free.cpus - wanted.cpus) / static_cast<double>(most.cpus);
+        });
   }
   if (name == "best-fit") {
     return std::make_unique<scan>(hosts, [](const room& host, const demand& wanted) {

@@ -68,6 +68,24 @@ bool holds_all(const std::vector<stay>& stays, packer& player) {
 
 using counts = std::array<std::int64_t, eight + 1>; ///< servers there, by GPUs
 
+/// How far a filling is.
+struct progress {
+  std::int64_t arrived = 0; ///< GPUs that were asked for
+  std::int64_t given = 0;
+  bool placed = false; ///< the latest
+};
+
+template <class After>
+void fill(const std::vector<demand>& arrivals, packer& player, After after_each) {
+  progress so_far;
+  for (const auto& wanted : arrivals) {
+    so_far.arrived += wanted.gpus;
+    so_far.placed = player.place(wanted, 0, std::nullopt).has_value();
+    so_far.given += so_far.placed ? wanted.gpus : 0;
+    after_each(so_far);
+  }
+}
+
 /// Whatever else: each host has eight GPUs, and two servers of more than half of that cannot share.
 std::int64_t least_hosts(const counts& there) {
   std::int64_t gpus = 0;
@@ -90,25 +108,35 @@ unallocated play_filling(const std::vector<machine>& hosts, const std::vector<de
     return percent(static_cast<double>(all - given), static_cast<double>(all));
   };
   unallocated result;
-  std::int64_t arrived = 0;
-  std::int64_t given = 0;
   bool refused_any = false;
   bool full_asked = false;
-  for (const auto& wanted : arrivals) {
-    arrived += wanted.gpus;
-    if (player.place(wanted, 0, std::nullopt)) {
-      given += wanted.gpus;
-    } else if (!refused_any) {
+  fill(arrivals, player, [&](const progress& now) {
+    if (!now.placed && !refused_any) {
       refused_any = true;
-      result.at_first_refusal = left(given);
+      result.at_first_refusal = left(now.given);
     }
-    if (!full_asked && arrived >= all) {
+    if (!full_asked && now.arrived >= all) {
       full_asked = true;
-      result.at_100 = left(given);
+      result.at_100 = left(now.given);
     }
-  }
-  result.at_130 = left(given);
+    result.at_130 = left(now.given);
+  });
   return result;
+}
+
+std::vector<double> allocated_at(const std::vector<int>& marks, const std::vector<machine>& hosts,
+                                 const std::vector<demand>& arrivals, packer& player) {
+  const std::int64_t all = gpus_of(hosts);
+  std::vector<double> given;
+  double latest = 0;
+  fill(arrivals, player, [&](const progress& now) {
+    latest = percent(static_cast<double>(now.given), static_cast<double>(all));
+    while (given.size() < marks.size() && now.arrived * 100 >= marks[given.size()] * all) {
+      given.push_back(latest);
+    }
+  });
+  given.resize(marks.size(), latest);
+  return given;
 }
 
 refused play_churn(const std::vector<stay>& stays, packer& player, bool hints) {

@@ -20,6 +20,12 @@ struct unallocated {
 [[nodiscard]] unallocated play_filling(const std::vector<machine>& hosts,
                                        const std::vector<demand>& arrivals, packer& player);
 
+/// The same game: GPUs given in percent of all, at the first moment when the arrivals so far want
+/// `marks` percent of them. Marks ascend; those never reached tell how it ends.
+[[nodiscard]] std::vector<double> allocated_at(const std::vector<int>& marks,
+                                               const std::vector<machine>& hosts,
+                                               const std::vector<demand>& arrivals, packer& player);
+
 struct refused {
   double gpus = 0;   ///< refused GPUs in percent of those asked for
   double eights = 0; ///< the same of servers of eight GPUs

@@ -2,7 +2,6 @@
 // compares them with bounds that no placement can beat. See docs/performance.md, "Packing quality".
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -13,8 +12,10 @@
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
 
+#include "bench/packing_games/fgd.hpp"
 #include "bench/packing_games/games.hpp"
 #include "bench/packing_games/linear_bound.hpp"
+#include "bench/packing_games/tables.hpp"
 
 namespace {
 
@@ -37,57 +38,6 @@ std::unique_ptr<packer> make_player(const std::string& name, const std::vector<m
     return make_scheduler(name.substr(scheduler_prefix.size()), hosts);
   }
   return make_baseline(name, hosts, seed);
-}
-
-/// Figures of one player, one per seed.
-class sample {
-public:
-  void add(double value) { values_.push_back(value); }
-  [[nodiscard]] double mean() const {
-    double sum = 0;
-    for (const double value : values_) {
-      sum += value;
-    }
-    return values_.empty() ? 0 : sum / static_cast<double>(values_.size());
-  }
-  /// Standard deviation of the seeds.
-  [[nodiscard]] double spread() const {
-    double squares = 0;
-    for (const double value : values_) {
-      squares += (value - mean()) * (value - mean());
-    }
-    return values_.size() < 2 ? 0 : std::sqrt(squares / static_cast<double>(values_.size() - 1));
-  }
-  [[nodiscard]] std::string text(int digits) const {
-    return fmt::format("{:.{}f} ±{:.{}f}", mean(), digits, spread(), digits);
-  }
-
-private:
-  std::vector<double> values_;
-};
-
-void print_row(const std::vector<std::string>& cells) {
-  fmt::print("|");
-  for (const auto& cell : cells) {
-    fmt::print(" {} |", cell);
-  }
-  fmt::print("\n");
-  std::cout.flush();
-}
-
-void print_head(const std::string& title, const std::vector<std::string>& columns) {
-  fmt::print("\n{}\n\n", title);
-  print_row(columns);
-  print_row(std::vector<std::string>(columns.size(), "---"));
-}
-
-/// Says why and goes on when a table is not there.
-template <class T> const T* or_skip(const model::result<T>& read, const std::string& game) {
-  if (!read) {
-    fmt::print("\n{}: skipped, {}\n", game, read.error().message);
-    return nullptr;
-  }
-  return &*read;
 }
 
 struct filling_samples {
@@ -247,18 +197,23 @@ const std::vector<std::pair<std::string, game>>& games() {
          play_alibaba(how, name, "openb_pod_list_multigpu50.csv");
        }},
       {"sequence", play_sequence},
+      {"fgd",
+       [](const settings& how, const std::string& name) { play_fgd(how.data, name, how.seeds); }},
       {"churn100", [](const settings& how,
                       const std::string& name) { play_churn_game(how, name, 100, 400'000); }},
       {"churn1000", [](const settings& how,
                        const std::string& name) { play_churn_game(how, name, 1000, 1'000'000); }},
       {"philly",
        [](const settings& how, const std::string& name) {
-         play_hosts(how, name, read_philly(how.data / "philly" / "philly.csv", 8));
+         play_hosts(
+             how, name,
+             read_stays(sim::trace_format::philly_jobs, how.data / "philly" / "philly.csv", 8));
        }},
       {"azure",
        [](const settings& how, const std::string& name) {
          play_hosts(how, name,
-                    read_timeline(how.data / "azure-packing" / "timeline_batched0.csv", 8));
+                    read_stays(sim::trace_format::packing_timeline,
+                               how.data / "azure-packing" / "timeline_batched0.csv", 8));
        }},
   };
   return all;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/packing_games/workload.hpp"
+#include "model/resources.hpp"
 
 namespace berth::packing {
 
@@ -36,14 +37,23 @@ public:
 ///   random        any host that fits
 ///   dot-product   least product of what is free and what is wanted, in shares of the largest host
 ///   best-fit      fewest GPUs left over, then least CPU
+///   fgd-best-fit  least GPUs and CPUs left over, in shares of the largest host: the FGD paper's
 /// nullptr = there is none of that name.
 [[nodiscard]] std::unique_ptr<packer>
 make_baseline(std::string_view name, const std::vector<machine>& hosts, std::uint64_t seed);
 [[nodiscard]] const std::vector<std::string>& baseline_names();
 
+/// FGD's own rule for servers of whole GPUs, written from the paper (Weng et al., ATC 2023): the
+/// host where the fragments grow least. For a server of `mix`, all free GPUs of a host that cannot
+/// hold it (GPUs, CPUs, model) are fragments; what counts is their mean over the mix.
+[[nodiscard]] std::unique_ptr<packer> make_fgd(const std::vector<machine>& hosts,
+                                               const std::vector<demand>& mix);
+
 /// The real thing: scheduler/ with one of its policies; nullptr = there is none of that name.
+/// `reserve`: what each GPU keeps for servers with GPUs.
 [[nodiscard]] std::unique_ptr<packer> make_scheduler(const std::string& policy,
-                                                     const std::vector<machine>& hosts);
+                                                     const std::vector<machine>& hosts,
+                                                     const model::resources& reserve = {});
 [[nodiscard]] std::vector<std::string> policy_names();
 
 } // namespace berth::packing

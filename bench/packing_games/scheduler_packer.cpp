@@ -25,9 +25,10 @@ model::timestamp at_seconds(double seconds) {
 constexpr std::uint64_t devices_per_host_max = 1000;
 constexpr std::uint64_t first_server = std::uint64_t{1} << 40U;
 
-/// Devices know nothing about NUMA nodes, switches and fabrics, and reserve nothing, so that CPUs,
-/// memory and the number of GPUs are all that tells hosts apart.
-scheduler::host_changed as_host(std::uint64_t number, const machine& spec) {
+/// Devices know nothing about NUMA nodes, switches and fabrics, so that CPUs, memory and the number
+/// of GPUs are all that tells hosts apart.
+scheduler::host_changed as_host(std::uint64_t number, const machine& spec,
+                                const model::resources& reserve) {
   scheduler::host_changed made;
   made.host.id.value = numbered(number);
   made.host.name = "host-" + std::to_string(number);
@@ -43,7 +44,7 @@ scheduler::host_changed as_host(std::uint64_t number, const machine& spec) {
     device.info.model = spec.model.empty() ? "GPU" : spec.model;
     device.host = made.host.id;
     device.state = model::device_state::free;
-    device.reserve = {};
+    device.reserve = reserve;
     made.devices.push_back(std::move(device));
   }
   return made;
@@ -51,11 +52,12 @@ scheduler::host_changed as_host(std::uint64_t number, const machine& spec) {
 
 class real_scheduler : public packer {
 public:
-  real_scheduler(const std::string& policy, const std::vector<machine>& hosts) {
+  real_scheduler(const std::string& policy, const std::vector<machine>& hosts,
+                 const model::resources& reserve) {
     how_.policy = scheduler::find_policy(policy);
     std::uint64_t number = 0;
     for (const auto& spec : hosts) {
-      world_.apply(as_host(++number, spec));
+      world_.apply(as_host(++number, spec, reserve));
     }
   }
 
@@ -97,6 +99,13 @@ private:
     model::placement_request request;
     request.server.value = numbered(first_server + servers_++);
     request.amount = {wanted.cpus, wanted.memory_mib, 0};
+    request.now = at_seconds(now);
+    if (leaves) {
+      request.ends_at = at_seconds(*leaves);
+    }
+    if (wanted.gpus == 0) {
+      return request;
+    }
     model::device_request gpus{std::nullopt, wanted.gpus, {}};
     for (const auto& name : wanted.models) {
       gpus.alternatives.push_back({name, {}, {}, {}});
@@ -105,10 +114,6 @@ private:
       gpus.alternatives.emplace_back();
     }
     request.devices.push_back(std::move(gpus));
-    request.now = at_seconds(now);
-    if (leaves) {
-      request.ends_at = at_seconds(*leaves);
-    }
     return request;
   }
 
@@ -125,10 +130,11 @@ std::vector<std::string> policy_names() {
   return {names.begin(), names.end()};
 }
 
-std::unique_ptr<packer> make_scheduler(const std::string& policy,
-                                       const std::vector<machine>& hosts) {
-  return scheduler::find_policy(policy) != nullptr ? std::make_unique<real_scheduler>(policy, hosts)
-                                                   : nullptr;
+std::unique_ptr<packer> make_scheduler(const std::string& policy, const std::vector<machine>& hosts,
+                                       const model::resources& reserve) {
+  return scheduler::find_policy(policy) != nullptr
+             ? std::make_unique<real_scheduler>(policy, hosts, reserve)
+             : nullptr;
 }
 
 } // namespace berth::packing

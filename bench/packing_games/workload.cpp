@@ -3,98 +3,77 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
-#include <fstream>
-#include <map>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "sim/demand/csv_reader.hpp"
 
 namespace berth::packing {
 
 namespace {
 
-using row = std::vector<std::string>;
-
-row split(std::string_view line, char at) {
-  row parts;
-  while (true) {
-    const auto end = line.find(at);
-    parts.emplace_back(line.substr(0, end));
-    if (end == std::string_view::npos) {
-      return parts;
-    }
-    line.remove_prefix(end + 1);
-  }
-}
-
-/// A table with a header line; columns are asked for by name.
+/// A small table with a header line; columns are asked for by name.
 class table {
 public:
   static model::result<table> open(const std::filesystem::path& csv) {
+    auto bytes = sim::open_bytes(csv.string());
+    if (!bytes) {
+      return tl::unexpected{bytes.error()};
+    }
+    auto reader = sim::csv_reader::open(std::move(*bytes), csv.string(), {});
+    if (!reader) {
+      return tl::unexpected{reader.error()};
+    }
     table made;
     made.name_ = csv.string();
-    std::ifstream file{csv};
-    std::string line;
-    if (!std::getline(file, line)) {
-      return model::fail(model::errc::invalid_argument,
-                         made.name_ +
-                             " cannot be read or is empty, expected a table with a header");
+    for (std::size_t i = 0; i < reader->columns().size(); ++i) {
+      made.columns_.emplace(reader->columns()[i], i);
     }
-    const auto header = split(line, ',');
-    for (std::size_t i = 0; i < header.size(); ++i) {
-      made.columns_.emplace(header[i], i);
-    }
-    while (std::getline(file, line)) {
-      if (!line.empty()) {
-        made.rows_.push_back(split(line, ','));
+    sim::csv_record record;
+    while (true) {
+      const auto more = reader->next(record);
+      if (!more) {
+        return tl::unexpected{more.error()};
       }
+      if (!*more) {
+        return made;
+      }
+      if (!record.rule.empty()) {
+        return model::fail(model::errc::invalid_argument, made.name_ + " line " +
+                                                              std::to_string(record.line) + ": " +
+                                                              sim::to_text(record));
+      }
+      made.rows_.push_back({record.line, {record.fields.begin(), record.fields.end()}});
     }
-    return made;
   }
 
   [[nodiscard]] std::size_t size() const { return rows_.size(); }
 
   /// Empty where there is no such column.
-  [[nodiscard]] std::string_view text(std::size_t line, const std::string& column) const {
+  [[nodiscard]] std::string_view text(std::size_t row, const std::string& column) const {
     const auto at = columns_.find(column);
-    return at == columns_.end() || at->second >= rows_[line].size()
-               ? std::string_view{}
-               : std::string_view{rows_[line][at->second]};
+    return at == columns_.end() ? std::string_view{}
+                                : std::string_view{rows_[row].fields[at->second]};
   }
 
   /// A cell that is no number is remembered (the first one); then the answer is 0.
-  [[nodiscard]] double number(std::size_t line, const std::string& column) {
-    const auto cell = text(line, column);
+  [[nodiscard]] double number(std::size_t row, const std::string& column) {
+    const auto cell = text(row, column);
     double value = 0;
     const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
     if (cell.empty() || error != std::errc{} || end != cell.data() + cell.size()) {
-      blame(line, column, cell, "a number");
+      if (!wrong_) {
+        wrong_ = name_ + " line " + std::to_string(rows_[row].line) + ": " + column + " is '" +
+                 std::string{cell} + "', expected a number";
+      }
       return 0;
     }
     return value;
   }
-  /// Seconds of a cell like `2017-10-09 07:01:55`.
-  [[nodiscard]] double moment(std::size_t line, const std::string& column) {
-    const std::string cell{text(line, column)};
-    int year = 0;
-    unsigned month = 0;
-    unsigned day = 0;
-    int hours = 0;
-    int minutes = 0;
-    int seconds = 0;
-    if (std::sscanf(cell.c_str(), "%d-%u-%u %d:%d:%d", &year, &month, &day, &hours, &minutes,
-                    &seconds) != 6) {
-      blame(line, column, cell, "a moment like 2017-10-09 07:01:55");
-      return 0;
-    }
-    const std::chrono::sys_days date{std::chrono::year{year} / std::chrono::month{month} /
-                                     std::chrono::day{day}};
-    return static_cast<double>(date.time_since_epoch().count()) * 86'400 + hours * 3'600 +
-           minutes * 60 + seconds;
-  }
-  [[nodiscard]] std::int64_t whole(std::size_t line, const std::string& column) {
-    return static_cast<std::int64_t>(number(line, column));
+  [[nodiscard]] std::int64_t whole(std::size_t row, const std::string& column) {
+    return static_cast<std::int64_t>(number(row, column));
   }
 
   /// `read`, unless a cell was no number.
@@ -106,34 +85,84 @@ public:
   }
 
 private:
-  void blame(std::size_t line, const std::string& column, std::string_view cell,
-             const char* expected) {
-    if (!wrong_) {
-      wrong_ = name_ + " line " + std::to_string(line + 2) + ": " + column + " is '" +
-               std::string{cell} + "', expected " + expected;
-    }
-  }
+  struct entry {
+    std::uint64_t line = 0;
+    std::vector<std::string> fields;
+  };
 
   std::string name_;
   std::map<std::string, std::size_t> columns_;
-  std::vector<row> rows_;
+  std::vector<entry> rows_;
   std::optional<std::string> wrong_;
 };
 
-void keep_if_asked_for(std::vector<stay>& stays, double arrives, double leaves, int gpus,
-                       int gpus_max) {
-  if (gpus >= 1 && gpus <= gpus_max) {
-    stays.push_back({arrives, std::max(leaves, arrives + 1), {gpus, 0, 0, {}}});
+demand pod_at(table& pods, std::size_t row) {
+  demand pod{static_cast<int>(pods.whole(row, "num_gpu")),
+             pods.whole(row, "cpu_milli"),
+             pods.whole(row, "memory_mib"),
+             {}};
+  for (const auto name : sim::alternatives(pods.text(row, "gpu_spec"))) {
+    pod.models.emplace_back(name);
   }
+  return pod;
 }
 
-std::vector<stay> by_arrival(std::vector<stay> stays) {
-  std::stable_sort(stays.begin(), stays.end(),
-                   [](const stay& a, const stay& b) { return a.arrives < b.arrives; });
-  return stays;
+model::result<std::vector<demand>>
+read_pods_if(const std::filesystem::path& csv,
+             const std::function<bool(int gpus, bool whole)>& take) {
+  auto pods = table::open(csv);
+  if (!pods) {
+    return tl::unexpected{pods.error()};
+  }
+  std::vector<demand> wanted;
+  for (std::size_t i = 0; i < pods->size(); ++i) {
+    auto pod = pod_at(*pods, i);
+    if (take(pod.gpus, pods->whole(i, "gpu_milli") == 1000)) {
+      wanted.push_back(std::move(pod));
+    }
+  }
+  return pods->unless_wrong(std::move(wanted));
 }
 
 } // namespace
+
+model::result<std::vector<stay>> read_stays(sim::trace_format format,
+                                            const std::filesystem::path& csv, int gpus_max) {
+  sim::read_options how;
+  how.strict = true;
+  how.large = sim::large_jobs::leave_out;
+  how.gpus_per_server_max = static_cast<std::uint16_t>(gpus_max);
+  const auto read = sim::read_demand_file(format, csv.string(), how);
+  if (!read) {
+    return tl::unexpected{read.error()};
+  }
+  const auto seconds = [](model::duration time) {
+    return std::chrono::duration<double>{time}.count();
+  };
+  std::vector<stay> stays;
+  for (const auto& each : read->arrivals) {
+    const double arrives = seconds(each.when);
+    stays.push_back(
+        {arrives, arrives + std::max(1.0, seconds(each.lifetime)), {each.gpus, 0, 0, {}}});
+  }
+  return stays;
+}
+
+model::result<published> read_published(const std::filesystem::path& csv) {
+  auto lines = table::open(csv);
+  if (!lines) {
+    return tl::unexpected{lines.error()};
+  }
+  published all;
+  for (std::size_t i = 0; i < lines->size(); ++i) {
+    const auto policy = lines->text(i, "policy");
+    auto& figures = all[std::string{lines->text(i, "workload")}]
+                       [std::string{policy.substr(policy.find('-') + 1)}];
+    figures[static_cast<int>(lines->whole(i, "arrived_percent"))] = {
+        lines->number(i, "allocated_percent_mean"), lines->number(i, "allocated_percent_sd")};
+  }
+  return lines->unless_wrong(std::move(all));
+}
 
 bool fits_empty(const machine& host, const demand& wanted) {
   return wanted.gpus <= host.gpus && wanted.cpus <= host.cpus &&
@@ -159,48 +188,11 @@ model::result<std::vector<machine>> read_nodes(const std::filesystem::path& csv)
 }
 
 model::result<std::vector<demand>> read_whole_gpu_pods(const std::filesystem::path& csv) {
-  auto pods = table::open(csv);
-  if (!pods) {
-    return tl::unexpected{pods.error()};
-  }
-  std::vector<demand> wanted;
-  for (std::size_t i = 0; i < pods->size(); ++i) {
-    const auto gpus = static_cast<int>(pods->whole(i, "num_gpu"));
-    if (gpus < 1 || pods->whole(i, "gpu_milli") != 1000) {
-      continue;
-    }
-    const auto spec = pods->text(i, "gpu_spec");
-    wanted.push_back({gpus, pods->whole(i, "cpu_milli"), pods->whole(i, "memory_mib"),
-                      spec.empty() ? row{} : split(spec, '|')});
-  }
-  return pods->unless_wrong(std::move(wanted));
+  return read_pods_if(csv, [](int gpus, bool whole) { return gpus >= 1 && whole; });
 }
 
-model::result<std::vector<stay>> read_philly(const std::filesystem::path& csv, int gpus_max) {
-  auto jobs = table::open(csv);
-  if (!jobs) {
-    return tl::unexpected{jobs.error()};
-  }
-  std::vector<stay> stays;
-  for (std::size_t i = 0; i < jobs->size(); ++i) {
-    const double arrives = jobs->moment(i, "timestamp");
-    keep_if_asked_for(stays, arrives, arrives + jobs->number(i, "duration"),
-                      static_cast<int>(jobs->whole(i, "num_gpus")), gpus_max);
-  }
-  return jobs->unless_wrong(by_arrival(std::move(stays)));
-}
-
-model::result<std::vector<stay>> read_timeline(const std::filesystem::path& csv, int gpus_max) {
-  auto jobs = table::open(csv);
-  if (!jobs) {
-    return tl::unexpected{jobs.error()};
-  }
-  std::vector<stay> stays;
-  for (std::size_t i = 0; i < jobs->size(); ++i) {
-    keep_if_asked_for(stays, jobs->number(i, "arrive_s"), jobs->number(i, "depart_s"),
-                      static_cast<int>(jobs->whole(i, "gpus")), gpus_max);
-  }
-  return jobs->unless_wrong(by_arrival(std::move(stays)));
+model::result<std::vector<demand>> read_rounded_pods(const std::filesystem::path& csv) {
+  return read_pods_if(csv, [](int, bool) { return true; });
 }
 
 std::vector<demand> arrivals_of(const std::vector<demand>& pods, std::int64_t gpus,

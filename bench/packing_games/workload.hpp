@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "model/failure.hpp"
 #include "model/random.hpp"
+#include "sim/demand/readers.hpp"
 
 namespace berth::packing {
 
@@ -45,14 +47,25 @@ struct stay {
 [[nodiscard]] model::result<std::vector<machine>> read_nodes(const std::filesystem::path& csv);
 [[nodiscard]] model::result<std::vector<demand>>
 read_whole_gpu_pods(const std::filesystem::path& csv);
+/// All of its pods: a fraction of a GPU counts as one, and some want none.
+[[nodiscard]] model::result<std::vector<demand>>
+read_rounded_pods(const std::filesystem::path& csv);
 
-/// Jobs of 1..`gpus_max` GPUs in the order they arrive. Philly's table has timestamp, duration and
-/// num_gpus; Azure's timeline arrive_s, depart_s and gpus. What leaves when it arrives stays one
+/// Jobs of 1..`gpus_max` GPUs in the order they arrive. What leaves when it arrives stays one
 /// second.
-[[nodiscard]] model::result<std::vector<stay>> read_philly(const std::filesystem::path& csv,
-                                                           int gpus_max);
-[[nodiscard]] model::result<std::vector<stay>> read_timeline(const std::filesystem::path& csv,
-                                                             int gpus_max);
+[[nodiscard]] model::result<std::vector<stay>>
+read_stays(sim::trace_format format, const std::filesystem::path& csv, int gpus_max);
+
+/// What others report: allocated GPUs in percent of all.
+struct reported {
+  double mean = 0;
+  double deviation = 0; ///< of the seeds
+};
+/// By workload, policy and GPUs asked for so far in percent of all.
+using published = std::map<std::string, std::map<std::string, std::map<int, reported>>>;
+/// The results of FGD's authors: workload, policy (as `06-FGD`), arrived_percent,
+/// allocated_percent_mean, allocated_percent_sd.
+[[nodiscard]] model::result<published> read_published(const std::filesystem::path& csv);
 
 /// The arrivals of FGD's experiments: pods, drawn again with replacement until they want 130 % of
 /// the GPUs there are, shuffled.

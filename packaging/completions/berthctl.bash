@@ -6,7 +6,7 @@ _berthctl_names() {
 _berthctl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
   local command= place=-1 words= options= word
-  local commands="isolated-device-list isolated-device-show isolated-device-update isolated-device-enable isolated-device-disable isolated-device-delete isolated-device-purge server-list server-show server-create server-delete server-start server-stop server-restart server-attach-isolated-device server-detach-isolated-device host-list host-show host-enable host-disable host-update host-maintenance host-probe-isolated-devices host-probe host-delete scheduler-forecast usage events help completion pki-init pki-issue version"
+  local commands="isolated-device-list isolated-device-show isolated-device-update isolated-device-enable isolated-device-disable isolated-device-delete isolated-device-purge server-list server-show server-create server-delete server-start server-stop server-restart server-attach-isolated-device server-detach-isolated-device host-list host-show host-enable host-disable host-update host-maintenance host-probe-isolated-devices host-probe host-delete scheduler-forecast usage snapshot events help completion pki-init pki-issue version"
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     [[ $word == -* ]] && continue
@@ -301,6 +301,14 @@ _berthctl() {
     usage/--key) compopt -o default; return ;;
     usage/--timeout) return ;;
     usage/--output) words="table json csv" ;;
+    snapshot/--out) compopt -o default; return ;;
+    snapshot/--controller) return ;;
+    snapshot/--token-file) compopt -o default; return ;;
+    snapshot/--ca-file) compopt -o default; return ;;
+    snapshot/--certificate) compopt -o default; return ;;
+    snapshot/--key) compopt -o default; return ;;
+    snapshot/--timeout) return ;;
+    snapshot/--output) words="table json csv" ;;
     events/--from) return ;;
     events/--controller) return ;;
     events/--token-file) compopt -o default; return ;;
@@ -485,6 +493,11 @@ _berthctl() {
       esac ;;
     usage)
       options="--controller --token-file --ca-file --certificate --key --timeout --output --help"
+      case $place in
+        *) ;;
+      esac ;;
+    snapshot)
+      options="--out --controller --token-file --ca-file --certificate --key --timeout --output --help"
       case $place in
         *) ;;
       esac ;;

@@ -5,7 +5,8 @@
 namespace berth::scheduler {
 
 std::span<const policy* const> policies() {
-  static constexpr std::array all{&best_fit, &spread, &fragmentation, &lifetime};
+  static constexpr std::array all{&best_fit, &spread,      &fragmentation,
+                                  &lifetime, &dot_product, &random};
   return all;
 }
 

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <span>
 
-#include "sim/demand/portable_math.hpp"
+#include "model/portable_math.hpp"
 
 namespace berth::sim {
 
@@ -157,7 +157,7 @@ variation vary(const minute_counts& counts, std::size_t minutes) {
 
 /// Share of a two-state rate's variance that is left in means over x times its correlation time.
 double left_in_means(double x) {
-  return x < 1e-3 ? 1 - x / 3 : 2 * (x - 1 + portable_exp(-x)) / (x * x);
+  return x < 1e-3 ? 1 - x / 3 : 2 * (x - 1 + model::portable_exp(-x)) / (x * x);
 }
 
 /// A rate whose variance in means over windows falls as it was seen to.

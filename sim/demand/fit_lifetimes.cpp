@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "sim/demand/portable_math.hpp"
+#include "model/portable_math.hpp"
 
 namespace berth::sim {
 
@@ -52,14 +52,14 @@ std::vector<double> condensed(const std::vector<double>& sorted, std::size_t mos
 /// Maximum likelihood: mean and deviation of the logarithms.
 lognormal_lifetime fit_lognormal(std::span<const double> values) {
   std::vector<double> logs(values.size());
-  std::transform(values.begin(), values.end(), logs.begin(), portable_log);
+  std::transform(values.begin(), values.end(), logs.begin(), model::portable_log);
   const double mean = mean_of(logs);
   double squares = 0;
   for (const double value : logs) {
     squares += (value - mean) * (value - mean);
   }
   const double sigma = std::sqrt(squares / static_cast<double>(logs.size()));
-  return {portable_exp(mean), std::clamp(sigma, 0.01, 100.0)};
+  return {model::portable_exp(mean), std::clamp(sigma, 0.01, 100.0)};
 }
 
 /// Maximum likelihood: the shape k solves sum(y^k ln y) / sum(y^k) - 1/k = mean(ln y), whose left
@@ -68,14 +68,14 @@ weibull_lifetime fit_weibull(std::span<const double> values) {
   const double largest = *std::max_element(values.begin(), values.end());
   std::vector<double> logs(values.size()); // of y = x / largest: y^k cannot overflow
   std::transform(values.begin(), values.end(), logs.begin(),
-                 [largest](double value) { return portable_log(value / largest); });
+                 [largest](double value) { return model::portable_log(value / largest); });
   const double mean_log = mean_of(logs);
   double powers = 0;
   const auto excess = [&](double k) {
     powers = 0;
     double weighted = 0;
     for (const double log : logs) {
-      const double power = portable_exp(k * log);
+      const double power = model::portable_exp(k * log);
       powers += power;
       weighted += power * log;
     }
@@ -90,7 +90,7 @@ weibull_lifetime fit_weibull(std::span<const double> values) {
   }
   static_cast<void>(excess(low));
   const double mean_power = powers / static_cast<double>(values.size());
-  return {low, largest * portable_pow(mean_power, 1 / low)};
+  return {low, largest * model::portable_pow(mean_power, 1 / low)};
 }
 
 /// The largest distance between the law's distribution function and that of the sorted values.

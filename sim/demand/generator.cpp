@@ -7,7 +7,7 @@
 #include <set>
 #include <utility>
 
-#include "sim/demand/portable_math.hpp"
+#include "model/portable_math.hpp"
 
 namespace berth::sim {
 
@@ -37,7 +37,7 @@ template <std::size_t N> std::array<double, N> or_flat(std::array<double, N> wei
 double growth_over(const demand_plan& plan, double hours) {
   return plan.growth_per_month == 0
              ? 1
-             : portable_pow(1 + plan.growth_per_month, hours / hours_per_month);
+             : model::portable_pow(1 + plan.growth_per_month, hours / hours_per_month);
 }
 
 model::result<void> check_rates(const demand_plan& plan, model::duration horizon) {
@@ -162,7 +162,8 @@ std::size_t position(const std::vector<double>& upto, model::random& dice) {
 std::array<double, 24> daily_swing(double swing, double peak_hour) {
   std::array<double, 24> weights{};
   for (std::size_t hour = 0; hour < weights.size(); ++hour) {
-    weights[hour] = 1 + swing * portable_cosine((static_cast<double>(hour) + 0.5 - peak_hour) / 24);
+    weights[hour] =
+        1 + swing * model::portable_cosine((static_cast<double>(hour) + 0.5 - peak_hour) / 24);
   }
   return weights;
 }
@@ -250,7 +251,7 @@ arrival demand_generator::draw(const arrival& prototype, const server_shape& sha
 
 /// Time runs on until the rate, summed up over it, reaches an exponential draw.
 bool demand_generator::advance_to_next_arrival() {
-  double wanted = unit_exponential(gaps_);
+  double wanted = gaps_.exponential(1);
   while (now() < horizon_) {
     const double rate = hour_rate_ * phase_rate_;
     const double hour_left_s = seconds_per_hour - second_;
@@ -292,7 +293,7 @@ void demand_generator::enter_phase(bool burst) {
   const double burst_share = bursts.mean_burst_s / (bursts.mean_quiet_s + bursts.mean_burst_s);
   phase_rate_ =
       burst ? (1 - (1 - burst_share) * bursts.quiet_rate) / burst_share : bursts.quiet_rate;
-  phase_left_s_ = (burst ? bursts.mean_burst_s : bursts.mean_quiet_s) * unit_exponential(phases_);
+  phase_left_s_ = phases_.exponential(burst ? bursts.mean_burst_s : bursts.mean_quiet_s);
 }
 
 void demand_generator::offer_shapes(model::duration when) {

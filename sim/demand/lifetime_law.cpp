@@ -6,8 +6,8 @@
 #include <numeric>
 #include <string_view>
 
+#include "model/portable_math.hpp"
 #include "sim/demand/arrival.hpp"
-#include "sim/demand/portable_math.hpp"
 
 namespace berth::sim {
 
@@ -21,7 +21,7 @@ double unit_normal(model::random& dice) {
     const double v = 2 * dice.unit() - 1;
     const double square = u * u + v * v;
     if (square > 0 && square < 1) {
-      return u * std::sqrt(-2 * portable_log(square) / square);
+      return u * std::sqrt(-2 * model::portable_log(square) / square);
     }
   }
 }
@@ -30,14 +30,14 @@ double draw(const constant_lifetime& law, model::random& /*dice*/) {
   return law.seconds;
 }
 double draw(const exponential_lifetime& law, model::random& dice) {
-  return law.mean_s * unit_exponential(dice);
+  return dice.exponential(law.mean_s);
 }
 double draw(const lognormal_lifetime& law, model::random& dice) {
-  return law.median_s * portable_exp(law.sigma * unit_normal(dice));
+  return law.median_s * model::portable_exp(law.sigma * unit_normal(dice));
 }
 double draw(const weibull_lifetime& law, model::random& dice) {
-  const double e = unit_exponential(dice);
-  return e > 0 ? law.scale_s * portable_pow(e, 1 / law.shape) : 0;
+  const double e = dice.exponential(1);
+  return e > 0 ? law.scale_s * model::portable_pow(e, 1 / law.shape) : 0;
 }
 double draw(const empirical_lifetime& law, model::random& dice) {
   return law.seconds[dice.below(law.seconds.size())];
@@ -50,10 +50,10 @@ double mean(const exponential_lifetime& law) {
   return law.mean_s;
 }
 double mean(const lognormal_lifetime& law) {
-  return law.median_s * portable_exp(law.sigma * law.sigma / 2);
+  return law.median_s * model::portable_exp(law.sigma * law.sigma / 2);
 }
 double mean(const weibull_lifetime& law) {
-  return law.scale_s * portable_exp(portable_log_gamma(1 + 1 / law.shape));
+  return law.scale_s * model::portable_exp(model::portable_log_gamma(1 + 1 / law.shape));
 }
 double mean(const empirical_lifetime& law) {
   return std::accumulate(law.seconds.begin(), law.seconds.end(), 0.0) /
@@ -64,13 +64,17 @@ double below(const constant_lifetime& law, double seconds) {
   return seconds < law.seconds ? 0 : 1;
 }
 double below(const exponential_lifetime& law, double seconds) {
-  return 1 - portable_exp(-seconds / law.mean_s);
+  return 1 - model::portable_exp(-seconds / law.mean_s);
 }
 double below(const lognormal_lifetime& law, double seconds) {
-  return seconds > 0 ? normal_share_below(portable_log(seconds / law.median_s) / law.sigma) : 0;
+  return seconds > 0
+             ? model::normal_share_below(model::portable_log(seconds / law.median_s) / law.sigma)
+             : 0;
 }
 double below(const weibull_lifetime& law, double seconds) {
-  return seconds > 0 ? 1 - portable_exp(-portable_pow(seconds / law.scale_s, law.shape)) : 0;
+  return seconds > 0
+             ? 1 - model::portable_exp(-model::portable_pow(seconds / law.scale_s, law.shape))
+             : 0;
 }
 double below(const empirical_lifetime& law, double seconds) {
   const auto upto = std::upper_bound(law.seconds.begin(), law.seconds.end(), seconds);
@@ -143,10 +147,6 @@ std::string_view family_name(const lifetime_law& law) {
 
 double share_below(const lifetime_law& law, double seconds) {
   return std::visit([seconds](const auto& family) { return below(family, seconds); }, law.family);
-}
-
-double unit_exponential(model::random& dice) {
-  return -portable_log(1 - dice.unit()); // unit() is below 1
 }
 
 } // namespace berth::sim

@@ -73,6 +73,8 @@ struct lifetime_law {
 [[nodiscard]] double share_below(const lifetime_law& law, double seconds);
 
 /// Exponentially distributed with mean 1, the same on every machine.
-[[nodiscard]] double unit_exponential(model::random& dice);
+[[nodiscard]] inline double unit_exponential(model::random& dice) {
+  return dice.exponential(1);
+}
 
 } // namespace berth::sim

@@ -9,37 +9,12 @@
 
 namespace berth::sim {
 
-namespace {
-
-/// Those whose capacity is followed: chosen, or the usual ones.
-std::vector<capacity_shape> shapes_of(const scenario& what) {
-  if (!what.shapes.empty())
-    return what.shapes;
-  constexpr std::size_t shapes_max = 128;
-  std::map<std::string, std::int32_t> most; // of a model on one host
-  for (const auto& group : what.hosts) {
-    std::map<std::string, std::int32_t> here;
-    for (const auto& info : group.machine.devices)
-      ++here[info.model];
-    for (const auto& [name, count] : here)
-      most[name] = std::max(most[name], count);
-  }
-  std::vector<capacity_shape> shapes;
-  for (const auto& [name, count] : most)
-    for (const std::int32_t gpus : {1, 2, 4, 8})
-      if (gpus <= count && shapes.size() < shapes_max)
-        shapes.push_back({name, gpus});
-  return shapes;
-}
-
-} // namespace
-
 fleet::fleet(const scenario& what, const demand_names& names, event_queue& later,
              std::uint64_t seed, run_result& result, observer* watching)
     : what_{what}, names_{names}, later_{later}, seed_{seed}, result_{result}, watching_{watching},
-      policy_{what.policy}, allocation_{scheduler::server_allocated{}}, capacity_{shapes_of(what)},
+      policy_{what.policy}, allocation_{scheduler::server_allocated{}}, capacity_{what.shapes},
       members_(what.hosts.size()) {
-  result_.shapes = shapes_of(what);
+  result_.shapes = what.shapes;
   name_models();
   size_rows();
 }
@@ -93,11 +68,10 @@ void fleet::add_host(std::int64_t now, std::uint32_t group) {
     devices_.push_back({.host = number, .model = model_number(info.model)});
     models_[devices_.back().model].gpus.add(now, 1);
     ++row_of(at).gpus;
-    befall(now, what_.devices.mean_between, event_kind::device_fails, at,
-           dice_for(seed_, luck::device, at, 0));
+    befall(now, what_.devices.mean_between, event_kind::device_fails, at, {luck::device, at, 0});
   }
   befall(now, what_.machines.mean_between, event_kind::machine_fails, number,
-         dice_for(seed_, luck::machine, number, 0));
+         {luck::machine, number, 0});
   publish(now, number);
 }
 
@@ -107,8 +81,7 @@ void fleet::add_racks(std::int64_t now, std::uint32_t group, std::uint32_t first
   for (; first < end; first += std::min(each, end - first)) {
     const auto number = static_cast<std::uint32_t>(racks_.size());
     racks_.push_back({first, std::min(each, end - first), 0});
-    befall(now, what_.racks.mean_between, event_kind::rack_fails, number,
-           dice_for(seed_, luck::rack, number, 0));
+    befall(now, what_.racks.mean_between, event_kind::rack_fails, number, {luck::rack, number, 0});
   }
 }
 
@@ -246,9 +219,11 @@ void fleet::schedule(std::int64_t at, event_kind kind, std::uint32_t subject, st
 
 /// At a time from now on that is exponentially distributed; `mean` zero: never.
 void fleet::befall(std::int64_t now, model::duration mean, event_kind kind, std::uint32_t subject,
-                   model::random dice) {
-  if (mean.count() > 0)
-    schedule(sum(now, drawn(dice, mean)), kind, subject);
+                   const occasion& why) {
+  if (mean.count() == 0)
+    return;
+  auto dice = dice_for(seed_, why);
+  schedule(sum(now, drawn(dice, mean)), kind, subject);
 }
 
 // --- Figures
@@ -259,18 +234,7 @@ moment fleet::look(std::int64_t now) {
   for (const auto& one : models_)
     seen.models.push_back(
         {one.gpus.value(), one.held.value(), one.cleaned.value(), one.broken.value(), 0, 0});
-  const auto capacity = capacity_.look(world_);
-  for (const auto& each : capacity.shapes)
-    seen.placeable.push_back(each.servers);
-  for (const auto& each : capacity.models) {
-    const auto& lost = each.stranded;
-    for (std::size_t i = 0; i < models_.size(); ++i) {
-      if (!model::contains_ignoring_case(models_[i].name, each.model))
-        continue; // a part of the name will do, as in a request
-      seen.models[i].stranded = lost.unit + lost.cpu + lost.memory + lost.storage;
-      seen.models[i].fragmentation = each.fragmentation;
-    }
-  }
+  look_at_capacity(seen);
   for (std::size_t i = 0; i << row_shift_ < hosts_.size(); ++i)
     seen.rows.push_back(rows_[i].gpus > 0
                             ? static_cast<std::uint16_t>(rows_[i].held * 1000ULL / rows_[i].gpus)
@@ -288,7 +252,28 @@ moment fleet::look(std::int64_t now) {
   return seen;
 }
 
+/// How many more of the chosen shapes fit, and what stands in the way.
+void fleet::look_at_capacity(moment& seen) {
+  if (what_.shapes.empty())
+    return;
+  const auto capacity = capacity_.look(world_);
+  for (const auto& each : capacity.shapes)
+    seen.placeable.push_back(each.servers);
+  for (const auto& each : capacity.models) {
+    const auto& lost = each.stranded;
+    for (std::size_t i = 0; i < models_.size(); ++i) {
+      if (!model::contains_ignoring_case(models_[i].name, each.model))
+        continue; // a part of the name will do, as in a request
+      seen.models[i].stranded = lost.unit + lost.cpu + lost.memory + lost.storage;
+      seen.models[i].fragmentation = each.fragmentation;
+    }
+  }
+}
+
 void fleet::finish(std::int64_t now) {
+  for (std::size_t gpus = 0; gpus < sizes_.size(); ++gpus)
+    if (sizes_[gpus].arrived > 0)
+      result_.sizes[static_cast<std::uint16_t>(gpus)] = std::move(sizes_[gpus]);
   for (auto& one : models_) {
     for (auto* each : {&one.gpus, &one.held, &one.cleaned, &one.broken})
       each->add(now, 0);

@@ -148,6 +148,7 @@ private:
   void leave(std::uint32_t slot);
   void release(std::int64_t now, std::uint32_t slot);
   void lose(std::int64_t now, std::uint32_t slot, std::uint64_t& counter);
+  [[nodiscard]] size_figures& size_of(const arrival& wanted);
   void count_placed(const arrival& wanted, model::duration waited);
   void refuse(std::int64_t now, std::uint64_t number, const arrival& wanted,
               const std::string& rule);
@@ -179,7 +180,7 @@ private:
   void reserve(model::server_id id, std::optional<model::reservation> where) override;
 
   // --- Devices and what befalls them (fleet_faults.cpp)
-  void clean(std::int64_t now, std::uint32_t which, model::random dice);
+  void clean(std::int64_t now, std::uint32_t which, const occasion& why);
   void use(std::int64_t now, std::uint32_t which, device_use as);
   [[nodiscard]] static level* level_of(levels& of, device_use as);
   void turn(std::uint32_t which);
@@ -198,9 +199,10 @@ private:
   void end_work(std::int64_t now, std::uint32_t plan, std::uint32_t batch);
   [[nodiscard]] std::vector<std::uint32_t> hosts_of(const maintenance_plan& plan,
                                                     std::uint32_t batch) const;
+  void look_at_capacity(moment& seen);
   void schedule(std::int64_t at, event_kind kind, std::uint32_t subject, std::uint32_t life = 0);
   void befall(std::int64_t now, model::duration mean, event_kind kind, std::uint32_t subject,
-              model::random dice);
+              const occasion& why);
 
   const scenario& what_;
   const demand_names& names_;
@@ -214,7 +216,8 @@ private:
   scheduler::capacity_watch capacity_;
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> like_; ///< shapes by a hash
   std::vector<shape> shapes_;
-  std::vector<levels> models_; ///< by name
+  std::vector<levels> models_;      ///< by name
+  std::vector<size_figures> sizes_; ///< by GPUs of the server
   std::vector<row> rows_;
   unsigned row_shift_ = 0; ///< two to its power hosts make a row
   std::vector<host> hosts_;

@@ -18,15 +18,18 @@ constexpr std::uint8_t by_work = 4;
 
 // --- Turnover
 
-void fleet::clean(std::int64_t now, std::uint32_t which, model::random dice) {
+void fleet::clean(std::int64_t now, std::uint32_t which, const occasion& why) {
   auto& it = devices_[which];
   ++it.life;
   std::int64_t takes = what_.turnover.least.count();
-  if (what_.turnover.mean_rest.count() > 0)
+  bool bad = false;
+  if (what_.turnover.mean_rest.count() > 0 || what_.quarantine_probability > 0) {
+    auto dice = dice_for(seed_, why);
     takes = sum(takes, drawn(dice, what_.turnover.mean_rest));
-  const bool bad = what_.quarantine_probability > 0 && dice.chance(what_.quarantine_probability);
-  if (bad)
-    takes = sum(takes, drawn(dice, what_.mean_quarantine));
+    bad = dice.chance(what_.quarantine_probability);
+    if (bad)
+      takes = sum(takes, drawn(dice, what_.mean_quarantine));
+  }
   use(now, which, bad ? device_use::quarantined : device_use::cleaned);
   if (takes > 0)
     return schedule(sum(now, takes), event_kind::device_clean, which, it.life);
@@ -97,8 +100,7 @@ void fleet::bring_back(std::int64_t now, std::uint32_t which, std::uint8_t why) 
   publish(now, which);
   for (auto number = it.first_device; number < end_of(it); ++number)
     if (!devices_[number].defect)
-      clean(now, number,
-            dice_for(seed_, luck::device, number, ~std::uint64_t{devices_[number].life}));
+      clean(now, number, {luck::device, number, ~std::uint64_t{devices_[number].life}});
 }
 
 // --- What fails by itself. Dice of even occasions say when, those of odd ones how long.
@@ -108,7 +110,7 @@ void fleet::fail_rack(std::int64_t now, std::uint32_t which) {
   for (std::uint32_t i = 0; i < it.count; ++i)
     take_down(now, it.first + i, by_rack, result_.failed);
   befall(now, what_.racks.mean_repair, event_kind::rack_mended, which,
-         dice_for(seed_, luck::rack, which, 2ULL * it.failures + 1));
+         {luck::rack, which, 2ULL * it.failures + 1});
 }
 
 void fleet::mend_rack(std::int64_t now, std::uint32_t which) {
@@ -116,19 +118,19 @@ void fleet::mend_rack(std::int64_t now, std::uint32_t which) {
   for (std::uint32_t i = 0; i < it.count; ++i)
     bring_back(now, it.first + i, by_rack);
   befall(now, what_.racks.mean_between, event_kind::rack_fails, which,
-         dice_for(seed_, luck::rack, which, 2ULL * ++it.failures));
+         {luck::rack, which, 2ULL * ++it.failures});
 }
 
 void fleet::fail_machine(std::int64_t now, std::uint32_t which) {
   take_down(now, which, by_itself, result_.failed);
   befall(now, what_.machines.mean_repair, event_kind::machine_mended, which,
-         dice_for(seed_, luck::machine, which, 2ULL * hosts_[which].failures + 1));
+         {luck::machine, which, 2ULL * hosts_[which].failures + 1});
 }
 
 void fleet::mend_machine(std::int64_t now, std::uint32_t which) {
   bring_back(now, which, by_itself);
   befall(now, what_.machines.mean_between, event_kind::machine_fails, which,
-         dice_for(seed_, luck::machine, which, 2ULL * ++hosts_[which].failures));
+         {luck::machine, which, 2ULL * ++hosts_[which].failures});
 }
 
 void fleet::fail_device(std::int64_t now, std::uint32_t which) {
@@ -140,7 +142,7 @@ void fleet::fail_device(std::int64_t now, std::uint32_t which) {
   use(now, which, device_use::broken);
   turn(which);
   befall(now, what_.devices.mean_repair, event_kind::device_mended, which,
-         dice_for(seed_, luck::device, which, 2ULL * it.failures + 1));
+         {luck::device, which, 2ULL * it.failures + 1});
 }
 
 void fleet::mend_device(std::int64_t now, std::uint32_t which) {
@@ -148,9 +150,9 @@ void fleet::mend_device(std::int64_t now, std::uint32_t which) {
   it.defect = false;
   ++it.failures;
   if (hosts_[it.host].down == 0)
-    clean(now, which, dice_for(seed_, luck::device, which, ~std::uint64_t{it.life}));
+    clean(now, which, {luck::device, which, ~std::uint64_t{it.life}});
   befall(now, what_.devices.mean_between, event_kind::device_fails, which,
-         dice_for(seed_, luck::device, which, 2ULL * it.failures));
+         {luck::device, which, 2ULL * it.failures});
 }
 
 // --- Maintenance: each batch of a plan closes, is worked on and comes back

@@ -11,7 +11,7 @@ namespace berth::sim {
 void fleet::arrive(std::int64_t now, const arrival& wanted) {
   const auto number = result_.arrived++;
   result_.gpus_asked += wanted.gpus;
-  ++result_.sizes[wanted.gpus].arrived;
+  ++size_of(wanted).arrived;
   const auto asked = shape_for(wanted);
   auto& request = shapes_[asked].request;
   request.server = server_name(number);
@@ -46,10 +46,16 @@ model::decision fleet::decide(model::placement_request& request) {
   return why;
 }
 
+size_figures& fleet::size_of(const arrival& wanted) {
+  if (wanted.gpus >= sizes_.size())
+    sizes_.resize(std::size_t{wanted.gpus} + 1);
+  return sizes_[wanted.gpus];
+}
+
 void fleet::count_placed(const arrival& wanted, model::duration waited) {
   ++result_.placed;
   result_.waits.add(waited);
-  auto& size = result_.sizes[wanted.gpus];
+  auto& size = size_of(wanted);
   ++size.placed;
   size.waits.add(waited);
 }
@@ -186,7 +192,7 @@ void fleet::release(std::int64_t now, std::uint32_t slot) {
   for (auto number = std::exchange(gone.first_device, nobody); number != nobody;) {
     const auto next = std::exchange(devices_[number].next, nobody);
     devices_[number].server = nobody;
-    clean(now, number, dice_for(seed_, luck::turnover, gone.number, nth++));
+    clean(now, number, {luck::turnover, gone.number, nth++});
     number = next;
   }
   leave(slot);

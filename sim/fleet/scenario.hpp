@@ -77,8 +77,8 @@ struct scenario {
   failure_rate machines;             ///< of each host: its servers fail with it
   failure_rate racks;                ///< of each rack: its hosts fail together
   std::vector<maintenance_plan> maintenance;
-  /// Servers of which it is recorded how many more would fit; empty: the usual ones, 1, 2, 4 and 8
-  /// GPUs of each model.
+  /// Servers of which it is recorded how many more would fit, and what is stranded for them; none:
+  /// nothing of that, and it is faster.
   std::vector<capacity_shape> shapes;
 };
 

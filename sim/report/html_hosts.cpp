@@ -120,7 +120,7 @@ std::string hosts_section(const study_result& all) {
     return {};
   return html_section("hosts", "Where the servers were",
                       "The share of allocated GPUs of each host, or of neighbours together, over "
-                      "the first seed of each variant. The darker, the fuller; white or black: "
+                      "the first seed of each variant. The darker, the fuller; left out: "
                       "not there yet.",
                       figures);
 }

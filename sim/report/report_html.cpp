@@ -84,7 +84,8 @@ std::string picker(const study_result& all) {
   return text + "</fieldset>\n";
 }
 
-std::string contents(bool purchases) {
+/// Links to the sections that `page` has.
+std::string contents(std::string_view page) {
   constexpr std::array<std::pair<const char*, const char*>, 9> sections{
       {{"summary", "Summary"},
        {"frontier", "What to buy"},
@@ -97,7 +98,7 @@ std::string contents(bool purchases) {
        {"sizes", "Sizes"}}};
   std::string text = "<nav aria-label=\"Sections\">";
   for (const auto& [id, title] : sections)
-    if (purchases || id != std::string_view{"frontier"})
+    if (page.find(fmt::format("<section id=\"{}\"", id)) != std::string_view::npos)
       text += fmt::format("<a href=\"#{}\">{}</a> ", id, title);
   return text + "</nav>\n";
 }
@@ -175,17 +176,21 @@ std::string summary_section(const study_result& all) {
 } // namespace
 
 void write_html(std::ostream& out, const study_result& all, const frontier& purchases) {
-  out << head(all) << "<body>\n" << opening(all) << contents(!purchases.empty()) << picker(all);
-  out << "<main>\n" << summary_section(all);
+  auto sections = summary_section(all);
   if (!purchases.empty())
-    out << frontier_section(purchases);
-  if (const time_view view{all, grid_of(all), span_of(all)}; view.grid.size() > 1)
-    out << allocation_section(view) << queue_section(view) << waits_section(all)
-        << refusal_section(view) << capacity_section(view) << hosts_section(all);
-  else
-    out << waits_section(all);
-  out << sizes_section(all) << "</main>\n<div id=\"tip\" role=\"status\" hidden=\"hidden\"></div>\n"
-      << "<script>" << page_script() << "</script>\n</body>\n</html>\n";
+    sections += frontier_section(purchases);
+  const time_view view{all, grid_of(all), span_of(all)};
+  const bool over_time = view.grid.size() > 1;
+  if (over_time)
+    sections += allocation_section(view) + queue_section(view);
+  sections += waits_section(all);
+  if (over_time)
+    sections += refusal_section(view) + capacity_section(view) + hosts_section(all);
+  sections += sizes_section(all);
+  out << head(all) << "<body>\n"
+      << opening(all) << contents(sections) << picker(all) << "<main>\n"
+      << sections << "</main>\n<div id=\"tip\" role=\"status\" hidden=\"hidden\"></div>\n<script>"
+      << page_script() << "</script>\n</body>\n</html>\n";
 }
 
 } // namespace berth::sim

@@ -25,8 +25,9 @@ using model::result;
 constexpr std::uint64_t hosts_max = 1'000'000;
 constexpr std::int64_t storage_mib_usual = 4LL * 1024 * 1024;
 
+/// What a machine is called, without its folder.
 std::string stem_of(const std::string& machine) {
-  return std::filesystem::path{machine}.stem().string();
+  return is_machine_path(machine) ? std::filesystem::path{machine}.stem().string() : machine;
 }
 
 class inventory_builder {
@@ -210,12 +211,12 @@ private:
   result<model::host_info> find(const std::string& machine) {
     if (const auto before = machines_.find(machine); before != machines_.end())
       return before->second;
-    const bool is_path = machine.find('/') != std::string::npos || machine.ends_with(".yaml");
-    const auto path = is_path ? std::filesystem::path{machine}
-                              : std::filesystem::path{around_.machines} / (machine + ".yaml");
+    const auto path = is_machine_path(machine)
+                          ? std::filesystem::path{machine}
+                          : std::filesystem::path{around_.machines} / (machine + ".yaml");
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(path, ignored))
-      return model::fail(model::errc::not_found, unknown(machine, is_path));
+      return model::fail(model::errc::not_found, unknown(machine));
     const auto kind = simulated::load_machine(path.string());
     if (!kind)
       return model::fail(kind.error().code, "cannot be read: " + kind.error().message);
@@ -223,8 +224,8 @@ private:
     return machines_.emplace(machine, std::move(info)).first->second;
   }
 
-  [[nodiscard]] std::string unknown(const std::string& machine, bool is_path) const {
-    if (is_path)
+  [[nodiscard]] std::string unknown(const std::string& machine) const {
+    if (is_machine_path(machine))
       return "is " + machine + ", and there is no such file: must be a description's path";
     std::set<std::string> there;
     std::error_code ignored;
@@ -249,6 +250,10 @@ private:
 };
 
 } // namespace
+
+bool is_machine_path(std::string_view machine) {
+  return machine.find('/') != std::string_view::npos || machine.ends_with(".yaml");
+}
 
 model::result<void> add_inventory(const reading& context, const study_draft& draft,
                                   const scenario_surroundings& around, study& into) {

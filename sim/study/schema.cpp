@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "model/text.hpp"
+#include "sim/study/inventory.hpp"
 
 namespace berth::sim {
 
@@ -64,9 +65,8 @@ model::result<scenario_value> value_at(const value_rule& rule, const document_no
   if (!value)
     return wrong_at(node, path, value.error().message);
   if (auto* text = std::get_if<std::string>(&*value)) {
-    const bool is_path = text->find('/') != std::string::npos || text->ends_with(".yaml");
     if ((rule.kind == value_kind::file && *text != "-") ||
-        (rule.kind == value_kind::machine && is_path))
+        (rule.kind == value_kind::machine && is_machine_path(*text)))
       *text = node.resolved(*text);
   }
   return value;

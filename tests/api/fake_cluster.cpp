@@ -148,6 +148,22 @@ struct answers {
                  .devices_allocated = 1,
                  .sequence = 9};
   }
+  result<answer> operator()(const get_inventory&) const {
+    auto waiting = sample_server().server;
+    waiting.id = *server_id::parse("8b1b1f2c-7a52-4a2c-9f10-6a1d5d1f0a03");
+    waiting.host.reset();
+    waiting.attachments.clear();
+    waiting.status = server_status::scheduling;
+    auto spec = *waiting.spec;
+    spec.name = "patient";
+    spec.wait_for_capacity = std::chrono::hours{2};
+    waiting.spec = std::move(spec);
+    return inventory_answer{.sequence = 9,
+                            .at = sample_time(),
+                            .hosts = {sample_host().host},
+                            .devices = {sample_device(true).device, sample_device(false).device},
+                            .servers = {sample_server().server, std::move(waiting)}};
+  }
 };
 
 } // namespace

@@ -48,6 +48,7 @@ const exchange every_route[] = {
      R"({"detach":true})"},
     {"GET", "/v1/hosts?enabled=true&status=online&order=asc"},
     {"GET", "/v1/hosts/gpu-1"},
+    {"GET", "/v1/snapshot"},
     {"PATCH", "/v1/hosts/gpu-1",
      R"({"tags":["b","a"],"reserve":{"cpus":2},"cpu_overcommit":1500})"},
     {"DELETE", "/v1/hosts/gpu-1"},

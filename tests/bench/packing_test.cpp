@@ -1,6 +1,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 
@@ -167,6 +169,40 @@ TEST(DefaultPolicy, PacksRecordedPodsNoWorseThanBestFit) {
   }
 }
 
+/// The order that the FGD paper's results have as well (docs/fgd.md): its random, dot-product, best
+/// fit and FGD beside ours.
+TEST(Policies, PackRecordedPodsInThePublishedOrder) {
+  const std::filesystem::path data{BERTH_DATA};
+  const auto hosts = read_nodes(data / "alibaba-2023" / "openb_node_list_gpu_node.csv");
+  const auto theirs = read_published(data / "fgd-expected.csv");
+  if (!hosts || !theirs) {
+    GTEST_SKIP() << (hosts ? theirs.error() : hosts.error()).message;
+  }
+  const std::vector<std::pair<std::string, std::string>> policies{{"random", "Random"},
+                                                                  {"dot-product", "DotProd"},
+                                                                  {"best-fit", "BestFit"},
+                                                                  {"fragmentation", "FGD"}};
+  for (const auto* workload : {"openb_pod_list_default", "openb_pod_list_multigpu50"}) {
+    SCOPED_TRACE(workload);
+    const auto pods = read_whole_gpu_pods(data / "alibaba-2023" / (std::string{workload} + ".csv"));
+    ASSERT_TRUE(pods) << pods.error().message;
+    double ours_before = 0;
+    double theirs_before = 0;
+    for (const auto& [name, their_name] : policies) {
+      double ours = 0;
+      for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+        model::random dice{seed};
+        const auto arrivals = arrivals_of(*pods, gpus_of(*hosts), dice);
+        ours += allocated_at({100}, *hosts, arrivals, *make_scheduler(name, *hosts)).front();
+      }
+      EXPECT_GT(ours, ours_before) << name;
+      EXPECT_GT(theirs->at(workload).at(their_name).at(100).mean, theirs_before) << their_name;
+      ours_before = ours;
+      theirs_before = theirs->at(workload).at(their_name).at(100).mean;
+    }
+  }
+}
+
 TEST(Games, APlayerThatSeesEverythingFitsNothingTwice) {
   const std::vector<machine> hosts{{2, 10, 10, "A"}, {1, 10, 10, "B"}};
   for (const auto& name : baseline_names()) {
@@ -192,6 +228,24 @@ TEST(Games, FillingCountsWhatIsLeft) {
   EXPECT_DOUBLE_EQ(left.at_first_refusal, 75);
   EXPECT_DOUBLE_EQ(left.at_100, 75);
   EXPECT_DOUBLE_EQ(left.at_130, 25);
+}
+
+TEST(Games, AllocationIsReadWhenSoMuchHasArrived) {
+  const std::vector<machine> hosts{{2, 10, 10, "A"}, {2, 10, 10, "A"}};
+  const std::vector<demand> arrivals{{0, 1, 1, {}}, {1, 0, 0, {}}, {4, 0, 0, {}}, {2, 0, 0, {}}};
+  const auto player = make_baseline("best-fit", hosts, 1);
+  EXPECT_EQ(allocated_at({25, 50, 125, 200}, hosts, arrivals, *player),
+            (std::vector<double>{25, 25, 25, 75}));
+}
+
+TEST(Games, FgdKeepsTheRoomThatTheMixWants) {
+  const std::vector<machine> hosts{{2, 10, 10, "A"}, {1, 10, 10, "A"}};
+  const demand one{1, 1, 0, {}};
+  const demand two{2, 2, 0, {}};
+  const auto player = make_fgd(hosts, {one, two});
+  EXPECT_EQ(player->place(one, 0, {})->host, 1U) << "a broken pair is a fragment to the other";
+  EXPECT_EQ(player->place(two, 0, {})->host, 0U);
+  EXPECT_FALSE(player->place(one, 0, {}));
 }
 
 TEST(Games, HostsBoundCountsWhatCannotShare) {
@@ -221,7 +275,18 @@ TEST(Workload, ATableWithAWrongCellIsRefusedByLineAndColumn) {
   ASSERT_FALSE(read);
   EXPECT_THAT(read.error().message, ::testing::HasSubstr("line 3: cpu_milli is 'x'"));
   std::filesystem::remove(path);
-  EXPECT_THAT(read_nodes(path).error().message, ::testing::HasSubstr("cannot be read"));
+  EXPECT_THAT(read_nodes(path).error().message, ::testing::HasSubstr("packing_nodes.csv"));
+}
+
+TEST(Workload, PodsAreReadWholeOrRoundedUp) {
+  const auto path = std::filesystem::path{::testing::TempDir()} / "packing_pods.csv";
+  std::ofstream{path} << "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec\n"
+                         "a,1500,2048,2,1000,T4|P100\nb,500,1024,1,300,\nc,100,10,0,0,\n";
+  const demand whole{2, 1500, 2048, {"T4", "P100"}};
+  EXPECT_THAT(read_whole_gpu_pods(path).value(), ::testing::ElementsAre(whole));
+  EXPECT_THAT(read_rounded_pods(path).value(),
+              ::testing::ElementsAre(whole, demand{1, 500, 1024, {}}, demand{0, 100, 10, {}}));
+  std::filesystem::remove(path);
 }
 
 TEST(Workload, ArrivalsWantThirteenTenthsOfTheGpus) {

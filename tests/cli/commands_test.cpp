@@ -1,4 +1,7 @@
 #include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -267,6 +270,41 @@ TEST(Usage, Totals) {
                        R"({"hosts":3,"hosts_online":3,"servers":1,"devices":14,"devices_free":13,
                            "devices_allocated":1,"sequence":42})");
   expect_golden("usage.txt", sh("berthctl", "usage").out);
+}
+
+TEST(Snapshot, IsPrintedOrWrittenForItsOwnerAlone) {
+  const json document{{"version", 1},
+                      {"sequence", 42},
+                      {"hosts", json::array({json::object()})},
+                      {"servers", json::array()},
+                      {"waiting", json::array()}};
+  shell sh;
+  sh.controller.answer("GET /v1/snapshot", 200, document.dump());
+  EXPECT_EQ(json::parse(sh("berthctl", "snapshot").out), document);
+  const auto file = std::filesystem::path{::testing::TempDir()} /
+                    fmt::format("berth-snapshot-{}.json", ::getpid());
+  std::ofstream{file} << "what was there before";
+  const auto got = sh("berthctl", "snapshot", "--out", file.string());
+  EXPECT_EQ(got.status, 0) << got.err;
+  EXPECT_EQ(got.out, "");
+  EXPECT_THAT(got.err, HasSubstr("1 hosts, 0 servers and 0 that wait, at event 42"));
+  std::ifstream in{file};
+  EXPECT_EQ(json::parse(in), document);
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(file).permissions(), perms::owner_read | perms::owner_write);
+  std::filesystem::remove(file);
+  const auto nowhere = sh("berthctl", "snapshot", "--out", "/nowhere/at/all.json");
+  EXPECT_EQ(nowhere.status, 1);
+  EXPECT_THAT(nowhere.err, HasSubstr("cannot write /nowhere/at/all.json"));
+}
+
+TEST(Snapshot, ARefusalLeavesWhatIsThere) {
+  const auto file = std::filesystem::path{::testing::TempDir()} /
+                    fmt::format("berth-refused-{}.json", ::getpid());
+  shell sh;
+  sh.controller.answer("GET /v1/snapshot", 413, error_body(413, "too_large", "too much"));
+  EXPECT_EQ(sh("berthctl", "snapshot", "--out", file.string()).status, 1);
+  EXPECT_FALSE(std::filesystem::exists(file));
 }
 
 TEST(Pki, MakesAnAuthorityAndCertificates) {

@@ -94,6 +94,7 @@ void cluster_world::perform(effect& what) {
     for (const auto& update : *news->updates) {
       replica.apply(update);
     }
+    replica_seen = news->up_to;
   } else if (auto* welcome = get_if<welcome_host>(&what)) {
     welcomed.insert(number(welcome->link));
   } else if (auto* told_host = get_if<tell_host>(&what)) {
@@ -107,13 +108,17 @@ void cluster_world::answer_plans() {
   while (!plan_wishes.empty()) {
     plans_made made;
     for (const auto& wish : std::exchange(plan_wishes, {})) {
-      made.plans.push_back({wish.id, wish.explain ? scheduler::explain(replica, wish.request)
-                                                  : scheduler::plan(replica, wish.request)});
+      const auto& how = config.scheduling;
+      made.plans.push_back({wish.id,
+                            wish.explain ? scheduler::explain(replica, wish.request, how)
+                                         : scheduler::plan(replica, wish.request, how),
+                            replica_seen});
       const auto* where = get_if<model::placement>(&*made.plans.back().decision);
       if (counts_on_plans && where != nullptr) {
         replica.apply(scheduler::server_allocated{
             wish.request->server, where->host, wish.request->amount, where->devices,
-            wish.request->anti_affinity_group, wish.request->ends_at});
+            wish.request->anti_affinity_group, wish.request->ends_at, wish.request->now,
+            wish.request->devices});
       }
     }
     perform(machine->step(now, std::move(made)));

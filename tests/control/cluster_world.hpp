@@ -84,6 +84,7 @@ public:
   model::timestamp now{std::chrono::hours{480'000}};
   std::unique_ptr<cluster> machine;
   scheduler::inventory replica;
+  model::sequence_number replica_seen = 0; ///< the last event that the replica has heard of
   bool hold_plans = false;
   bool counts_on_plans = false; ///< plans of one turn do not collide, as with the scheduler actor
   bool hold_commits = false;

@@ -1,6 +1,8 @@
 #include "model/random.hpp"
 
 #include <array>
+#include <bit>
+#include <cstdint>
 
 #include <gtest/gtest.h>
 
@@ -50,6 +52,15 @@ TEST(Random, UnitAndChanceAndExponential) {
   EXPECT_NEAR(static_cast<double>(yes) / draws, 0.25, 0.01);
   EXPECT_FALSE(dice.chance(0.0));
   EXPECT_TRUE(dice.chance(1.0));
+}
+
+TEST(Random, ExponentialGivesTheSameBitsEverywhere) {
+  random dice{5};
+  std::uint64_t mixed = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    mixed = random{mixed ^ std::bit_cast<std::uint64_t>(dice.exponential(3'600))}.next();
+  }
+  EXPECT_EQ(mixed, 10687420163933234942ULL);
 }
 
 TEST(Random, SplitGivesAnIndependentStream) {

@@ -273,9 +273,20 @@ device_release release(random& dice) {
   return {id<device_id>(dice), number(dice)};
 }
 
+scheduling_in_force scheduling(random& dice) {
+  return {text(dice), integer<std::uint32_t>(dice)};
+}
+plan_basis basis(random& dice) {
+  return {number(dice), integer<std::uint32_t>(dice), integer<std::uint32_t>(dice),
+          duration{integer<std::int64_t>(dice)}, some(dice, id<host_id>)};
+}
+
 // One maker per alternative; a new alternative has no overload and does not compile.
 void draw(random& d, controller_started& e) {
-  e = {number(d), text(d)};
+  e = {number(d), text(d), perhaps(d, scheduling)};
+  for (int left = integer<int>(d) & 3; left > 0; --left) {
+    e.pools.insert_or_assign(text(d), scheduling(d));
+  }
 }
 void draw(random& d, host_inventoried& e) {
   e = {info_of_host(d), id<incarnation_id>(d)};
@@ -291,7 +302,7 @@ void draw(random& d, host_removed& e) {
   e = {id<host_id>(d)};
 }
 void draw(random& d, server_created& e) {
-  e = {server(d)};
+  e = {server(d), perhaps(d, basis)};
 }
 void draw(random& d, server_status_changed& e) {
   e = {id<server_id>(d), status(d), text(d)};
@@ -318,10 +329,10 @@ void draw(random& d, device_state_reported& e) {
   e = {id<device_id>(d), choice(d, device_state::quarantined), text(d), number(d), text(d)};
 }
 void draw(random& d, server_placed& e) {
-  e = {id<server_id>(d), id<host_id>(d), some(d, attached), perhaps(d, moment)};
+  e = {id<server_id>(d), id<host_id>(d), some(d, attached), perhaps(d, moment), perhaps(d, basis)};
 }
 void draw(random& d, server_wait_ended& e) {
-  e = {id<server_id>(d), text(d), perhaps(d, refused)};
+  e = {id<server_id>(d), text(d), perhaps(d, refused), perhaps(d, basis)};
 }
 void draw(random& d, server_reserved& e) {
   e = {id<server_id>(d), perhaps(d, reserved)};

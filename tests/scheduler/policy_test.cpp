@@ -1,3 +1,5 @@
+#include <map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -27,6 +29,8 @@ TEST(Policy, IsFoundByName) {
   EXPECT_EQ(find_policy("spread"), &spread);
   EXPECT_EQ(find_policy("fragmentation"), &fragmentation);
   EXPECT_EQ(find_policy("lifetime"), &lifetime);
+  EXPECT_EQ(find_policy("dot-product"), &dot_product);
+  EXPECT_EQ(find_policy("random"), &scheduler::random);
   EXPECT_EQ(find_policy("worst-fit"), nullptr);
   EXPECT_EQ(policy_names().front(), "best-fit");
 }
@@ -181,6 +185,48 @@ TEST(Lifetime, WithHintsKeepsNoHostLonger) {
   EXPECT_EQ(put(world, until(5, 90), lifetime), numbered<model::host_id>(2));
   EXPECT_EQ(put(world, until(6, 400), lifetime), numbered<model::host_id>(2))
       << "extends least the one that stays longest";
+}
+
+TEST(DotProduct, TakesTheHostWhoseRoomPointsLeastTheRequestsWay) {
+  inventory world;
+  for (const std::uint64_t number : {1, 2}) {
+    auto host = host_changed{open_host(number), free_gpus(number, 4)};
+    host.host.capacity.cpus = number == 1 ? 256 : 32;
+    for (auto& device : host.devices) {
+      device.reserve = {};
+    }
+    world.apply(host);
+  }
+  EXPECT_EQ(chosen(world, sized(1, 8, 1), dot_product), numbered<model::host_id>(2))
+      << "the CPUs of the first are many";
+  EXPECT_EQ(chosen(world, sized(1, 33, 1), dot_product), numbered<model::host_id>(1));
+  auto alone = sized(3, 1, 2);
+  alone.host = numbered<model::host_id>(1);
+  put(world, alone, dot_product);
+  EXPECT_EQ(chosen(world, sized(1, 1, 3), dot_product), numbered<model::host_id>(1))
+      << "one GPU is left there";
+}
+
+TEST(Random, TakesEveryHostThatFitsAboutEquallyOften) {
+  inventory world;
+  constexpr std::uint64_t hosts = 5;
+  for (std::uint64_t number = 1; number <= hosts; ++number) { // of two cells, and one that is full
+    auto host = host_changed{open_host(number), free_gpus(number, number == hosts ? 1 : 4)};
+    host.host.capacity.cpus = number < 3 ? 128 : 64;
+    world.apply(host);
+  }
+  std::map<model::host_id, int> times;
+  constexpr int servers = 4'000;
+  for (std::uint64_t number = 1; number <= servers; ++number) {
+    const auto request = sized(2, 1, 1'000 + number);
+    const auto where = chosen(world, request, scheduler::random);
+    EXPECT_EQ(chosen(world, request, scheduler::random), where);
+    ++times[where];
+  }
+  EXPECT_EQ(times.size(), hosts - 1);
+  for (const auto& [host, count] : times) {
+    EXPECT_NEAR(count, servers / 4, 150) << to_string(host); // five deviations
+  }
 }
 
 TEST(Policy, ExplanationNamesThePolicysScores) {

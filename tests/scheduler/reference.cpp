@@ -372,6 +372,10 @@ public:
          request_.devices.empty() ? 0 : static_cast<int>(free_.size()), gpus, steps,
          levels_of(request_.amount, steps), levels_of(free_amount(), steps)}};
     ranked.view.all_devices = request_.devices.empty() ? 0 : static_cast<int>(host_.devices.size());
+    ranked.view.lot = lot_of(request_.server, host_.host.id);
+    if (how_.sees_largest) {
+      ranked.view.largest = largest();
+    }
     if (how_.sees_stays) {
       ranked.view.stay = request_.devices.empty() ? host_stay{} : stay();
       ranked.view.now = request_.now.time_since_epoch().count();
@@ -391,6 +395,23 @@ public:
       ranked.view.matching_after = after;
     }
     return scheduler::rank(request_, how_, ranked);
+  }
+
+  /// Over the open hosts, those without devices left out for a server with some.
+  [[nodiscard]] largest_host largest() const {
+    largest_host found;
+    for (const auto& [id, changed] : world_.hosts) {
+      const reference_host host{world_, changed, request_, how_};
+      if (!host.is_open() || (changed.devices.empty() && !request_.devices.empty())) {
+        continue;
+      }
+      const auto steps = steps_of(host.capacity());
+      const auto devices = request_.devices.empty() ? 0 : static_cast<int>(changed.devices.size());
+      found.devices = std::max(found.devices, devices);
+      found.steps = {std::max(found.steps.cpus, steps.cpus),
+                     std::max(found.steps.memory_mib, steps.memory_mib)};
+    }
+    return found;
   }
 
   /// Of these devices, how many match each flavour.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "hostbackend/simulated/machine.hpp"
+#include "sim/replay/replayer.hpp"
 #include "sim/world.hpp"
 
 // Everything at once: users create, stop, start, restart and delete servers, attach and detach
@@ -148,6 +149,23 @@ public:
             << to_string(device.info.id) << ": " << device.state_reason;
       }
     }
+  }
+
+  /// Every decision of its log is made again, but for those near plans that did not stand.
+  void decides_again() {
+    replayer again{{}};
+    again.begin();
+    const auto read = all_.log().read(1, [&again](const model::log_record& record) {
+      EXPECT_TRUE(again.feed(record));
+      return true;
+    });
+    EXPECT_TRUE(read);
+    const auto total = again.report().total();
+    std::printf("decisions: %llu the same, %llu unknown\n",
+                static_cast<unsigned long long>(total.same),
+                static_cast<unsigned long long>(total.unknown));
+    EXPECT_EQ(total.differs, 0U);
+    EXPECT_GT(total.same, total.all() * 3 / 4);
   }
 
   world& all() { return all_; }
@@ -329,6 +347,7 @@ TEST_P(StormTest, NothingIsGivenTwiceNothingIsLostEverythingSettles) {
   all.rage(150);
   all.calm();
   all.check();
+  all.decides_again();
   const auto& net = all.all().network().counted();
   std::printf(
       "SEED=%llu steps=%llu answered=%d refused=%d plugged=%d waiting=%d starts=%zu frames=%llu "

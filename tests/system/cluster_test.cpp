@@ -1,5 +1,6 @@
 #include <atomic>
 #include <csignal>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -136,6 +137,51 @@ TEST_F(ClusterTest, AnAgentThatDiesComesBackToItsServers) {
   EXPECT_TRUE(eventually([&] { return host_is("page", "online"); }));
   // The simulated machine lost its guests with the agent; the server is started again.
   EXPECT_TRUE(eventually([&] { return server_is("vm", "running") || server_is("vm", "ready"); }));
+}
+
+TEST_F(ClusterTest, EveryDecisionInItsStoreIsMadeAgain) {
+  all_.start_controller();
+  for (const auto* name : {"one", "two", "three"}) {
+    all_.certify_host(name);
+    all_.start_host(name, "hgx-h100");
+  }
+  for (const auto* name : {"one", "two", "three"})
+    ASSERT_TRUE(eventually([&] { return host_is(name, "online"); })) << all_.log(name);
+  ASSERT_TRUE(eventually([&] { return all_.ask("GET", "/v1/usage").body["devices_free"] == 24; }));
+  const auto create = [&](const std::string& name, int gpus, const json& more) {
+    json spec{{"name", name}, {"devices", {{{"model", "H100"}, {"count", gpus}}}}};
+    spec.update(more);
+    EXPECT_EQ(all_.ask("POST", "/v1/servers", spec).status, 201) << name;
+  };
+  std::vector<std::jthread> clients;
+  for (int client = 0; client < 3; ++client)
+    clients.emplace_back([&, client] {
+      for (int i = 0; i < 12; ++i) {
+        const auto name = "c" + std::to_string(client) + "-" + std::to_string(i);
+        create(name, 1 << (i + client) % 4,
+               i % 3 == 0 ? json{{"wait_for_capacity_seconds", 3600}} : json::object());
+        if (i % 2 == 1)
+          (void)all_.ask("DELETE", "/v1/servers/" + name);
+      }
+    });
+  clients.clear();
+  all_.controller().kill_now();
+  all_.start_controller();
+  ASSERT_TRUE(eventually([&] { return host_is("one", "online"); }));
+  create("after", 2, json::object());
+  const auto log = all_.directory() / "replay.log";
+  process replay{"berth-sim",
+                 {"replay", "--store", (all_.directory() / "controller.db").string(), "--policy",
+                  "spread", "--json", (all_.directory() / "replay.json").string()},
+                 log};
+  EXPECT_EQ(replay.wait(), 0) << all_.log("replay");
+  std::ifstream in{all_.directory() / "replay.json"};
+  const auto told = json::parse(in, nullptr, false);
+  ASSERT_FALSE(told.is_discarded());
+  EXPECT_EQ(told["replay"]["decisions"]["differs"], 0) << told["replay"];
+  EXPECT_GE(told["replay"]["decisions"]["same"], 37);
+  EXPECT_EQ(told["replay"]["decisions"]["unknown"], 0) << told["replay"];
+  EXPECT_EQ(told["other_policy"]["policy"], "spread");
 }
 
 TEST_F(ClusterTest, StopsInOrderWhenAsked) {

@@ -523,7 +523,7 @@ TEST(FleetRun, AnObserverIsToldWhereEachServerWentAndWhenItEnded) {
 TEST(FleetRun, AnObserverIsToldOfEveryArrivalOnce) {
   auto source = demand_generator::make(busy(), 7, days{30}).value();
   notes seen;
-  const auto result = run(failing(), source, 7, &seen).value();
+  const auto result = run(failing(), source, 7, {.decisions = &seen}).value();
   EXPECT_EQ(seen.placements.size(), result.placed);
   EXPECT_EQ(seen.refusals.size(), result.refused);
   EXPECT_EQ(seen.failures, result.failed);

@@ -28,7 +28,7 @@ study small() {
                        "policy: [best-fit, spread]\n"
                        "failures: {host: {mtbf: 2d, mttr: 2h}}\n"
                        "demand: {plan: {arrivals_per_hour: 6, shapes: [{gpus: 1}, {gpus: 4}], "
-                       "lifetimes: [{mean: 5h}]}}\n");
+                       "lifetimes: [{name: all, mean: 5h}]}}\n");
 }
 std::vector<variant_plan> plans_of(const study& what) {
   const auto demand = offer(what);

@@ -1,11 +1,11 @@
 #pragma once
 
-namespace berth::sim {
+namespace berth::model {
 
 // Elementary functions that give the same bits on every machine. The C library's do not: their last
 // digit differs between libraries, versions and processors, and one bit moves an arrival. These use
 // nothing but IEEE 754 double additions, multiplications, divisions and square roots, which are
-// exact to the bit by the standard, in a fixed order; the folder is compiled without contraction to
+// exact to the bit by the standard, in a fixed order; the file is compiled without contraction to
 // fused operations. Their error is a few units in the last place.
 
 /// Natural logarithm of a positive, finite, normal number.
@@ -26,4 +26,4 @@ namespace berth::sim {
 /// Logarithm of the gamma function of a positive number.
 [[nodiscard]] double portable_log_gamma(double x);
 
-} // namespace berth::sim
+} // namespace berth::model

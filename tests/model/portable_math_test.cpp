@@ -1,4 +1,4 @@
-#include "sim/demand/portable_math.hpp"
+#include "model/portable_math.hpp"
 
 #include <bit>
 #include <cmath>
@@ -8,7 +8,7 @@
 
 #include "model/random.hpp"
 
-namespace berth::sim {
+namespace berth::model {
 namespace {
 
 /// How far apart two numbers are, in units of the last place of the second.
@@ -17,7 +17,7 @@ double ulps(double a, double b) {
 }
 
 TEST(PortableMath, IsAsExactAsItNeedsToBe) {
-  model::random dice{1};
+  random dice{1};
   for (int i = 0; i < 200'000; ++i) {
     const double x = std::exp(200 * dice.unit() - 100);
     ASSERT_LE(ulps(portable_log(x), std::log(x)), 4) << x;
@@ -50,7 +50,7 @@ TEST(PortableMath, HoldsAtItsEnds) {
 
 // The promise itself: these bits must come out on every machine and with every compiler.
 TEST(PortableMath, GivesTheSameBitsEverywhere) {
-  model::random dice{7};
+  random dice{7};
   std::uint64_t hash = 0;
   const auto mix = [&hash](double value) {
     hash = (hash ^ std::bit_cast<std::uint64_t>(value)) * 0x9e3779b97f4a7c15ULL;
@@ -69,4 +69,4 @@ TEST(PortableMath, GivesTheSameBitsEverywhere) {
 }
 
 } // namespace
-} // namespace berth::sim
+} // namespace berth::model

@@ -1,4 +1,4 @@
-#include "sim/demand/portable_math.hpp"
+#include "model/portable_math.hpp"
 
 #include <bit>
 #include <cfloat>
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace berth::sim {
+namespace berth::model {
 
 static_assert(FLT_EVAL_METHOD == 0, "doubles must be computed as doubles");
 static_assert(std::numeric_limits<double>::is_iec559);
@@ -139,4 +139,4 @@ double portable_log_gamma(double x) {
   return (x - 0.5) * portable_log(x) - x + half_log_of_two_pi + series - portable_log(shift);
 }
 
-} // namespace berth::sim
+} // namespace berth::model

@@ -39,7 +39,8 @@ bool is_busy(int status) {
 
 /// How long a busy controller wants us to wait, within reason.
 pacer::duration pause_before(const call_answer& answer, int attempt) {
-  const auto wanted = answer.retry_after ? model::parse_duration(*answer.retry_after) : std::nullopt;
+  const auto wanted =
+      answer.retry_after ? model::parse_duration(*answer.retry_after) : std::nullopt;
   return std::min(pause_max, wanted.value_or(pacer::duration{200 << attempt}));
 }
 

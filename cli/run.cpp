@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "model/amounts.hpp"
 #include "cli/verbs.hpp"
+#include "model/amounts.hpp"
 #include "model/text.hpp"
 
 namespace berth::cli {

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "model/amounts.hpp"
 #include "cli/device_argument.hpp"
 #include "cli/verbs.hpp"
+#include "model/amounts.hpp"
 #include "model/ids.hpp"
 
 namespace berth::cli {

@@ -6,10 +6,9 @@ namespace {
 
 constexpr double weight_max = 1e12;
 
-} // namespace
-
-template <> const std::vector<key<plan_entry>>& keys_of() {
-  static const std::vector<key<plan_entry>> keys{
+/// When they arrive.
+std::vector<key<plan_entry>> rate_keys() {
+  return {
       value_key<&plan_entry::plan, &demand_plan::arrivals_per_hour>(
           {.name = "arrivals_per_hour",
            .rule = between(value_kind::number, 1e-6, 1e9),
@@ -48,7 +47,12 @@ template <> const std::vector<key<plan_entry>>& keys_of() {
           {.name = "growth",
            .rule = between(value_kind::share, -0.99, 10),
            .help = "so many more arrivals every month of 30.4375 days, compound",
-           .example = "5%"}),
+           .example = "5%"})};
+}
+
+/// What arrives.
+std::vector<key<plan_entry>> server_keys() {
+  return {
       sections_key<&plan_entry::shapes>({.name = "shapes",
                                          .help = "kinds of servers that arrive",
                                          .example =
@@ -89,6 +93,17 @@ template <> const std::vector<key<plan_entry>>& keys_of() {
            .example = "1h"}),
       section_key<&plan_entry::plan, &demand_plan::defaults>(
           {.name = "defaults", .help = "what a server gets of which its shape says no more"})};
+}
+
+} // namespace
+
+template <> const std::vector<key<plan_entry>>& keys_of() {
+  static const auto keys = [] {
+    auto all = rate_keys();
+    for (auto& one : server_keys())
+      all.push_back(std::move(one));
+    return all;
+  }();
   return keys;
 }
 

@@ -85,8 +85,9 @@ key<demand_entry> plan_key() {
   key<demand_entry> made;
   made.is = {.name = "plan",
              .rule = {.kind = value_kind::file},
-             .help = "what a generator draws, for each seed anew, up to the horizon: the file of a "
-                     "plan, as berth-sim fit writes it, or the plan itself below",
+             .help =
+                 "what a generator draws, for each seed anew, up to the horizon: a plan's file, as "
+                 "berth-sim fit writes it; or, in a scenario's file, the plan itself",
              .flag = "plan",
              .word = "FILE",
              .shown = true};
@@ -169,7 +170,11 @@ std::vector<key<study_draft>> play_keys() {
       section_key<&study_draft::failures>(
           {.name = "failures",
            .help = "what breaks, and is mended; times are exponentially "
-                   "distributed"}),
+                   "distributed"})};
+}
+
+std::vector<key<study_draft>> service_keys() {
+  return {
       sections_key<&study_draft::maintenance>(
           {.name = "maintenance",
            .help = "hosts that are taken out of service one batch after another; their servers are "
@@ -214,8 +219,9 @@ std::vector<key<study_draft>> play_keys() {
 template <> const std::vector<key<study_draft>>& keys_of() {
   static const auto keys = [] {
     auto all = fleet_keys();
-    for (auto& one : play_keys())
-      all.push_back(std::move(one));
+    for (const auto more : {play_keys, service_keys})
+      for (auto& one : more())
+        all.push_back(std::move(one));
     return all;
   }();
   return keys;

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "apps/sim_options.hpp"
 #include "sim/study/plan_file.hpp"
 #include "tests/golden.hpp"
 
@@ -127,6 +128,8 @@ TEST_F(SimFiles, HelpSaysWhatThereIs) {
     all += out_.str() + "\n";
   }
   EXPECT_TRUE(testing::matches_file(all, "tests/apps/sim/files-help.txt"));
+  EXPECT_TRUE(testing::matches_file(sim_help({}, {}, sim::scenario_flags()),
+                                    "tests/apps/sim/scenario-help.txt"));
 }
 
 } // namespace

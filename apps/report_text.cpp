@@ -96,8 +96,8 @@ std::string head(const sim::study_result& all) {
     text += fmt::format(", {} {}", model.gpus, cli::printable(name));
   text += "\n";
   if (all.partial)
-    text += fmt::format("PARTIAL: ended after {} of the {} seeds wanted\n", first.runs.size(),
-                        all.seeds_wanted);
+    text += fmt::format("PARTIAL: ended after {} of the {} seeds wanted{}\n", first.runs.size(),
+                        all.seeds_wanted, sim::has_cut_run(all) ? ", a run in its middle" : "");
   if (first.runs.size() > 1)
     text += fmt::format("means of {} seeds ± half the width of the {:g} % interval\n",
                         first.runs.size(), 100 * all.confidence);

@@ -41,6 +41,7 @@ constexpr std::array figures{
     run_figure{"gave_up", "of them after waiting", servers, count<&run_result::gave_up>},
     run_figure{"waiting", "waiting in the end", servers, count<&run_result::waiting>},
     run_figure{"longest_queue", "longest queue", servers, count<&run_result::longest_queue>},
+    run_figure{"standing", "there from the start", servers, count<&run_result::standing>},
     run_figure{"ended", "servers ended", servers, count<&run_result::ended>},
     run_figure{"failed", "servers failed", servers, count<&run_result::failed>},
     run_figure{"evicted", "servers evicted", servers, count<&run_result::evicted>},
@@ -130,6 +131,12 @@ size_figures size_of(const run_result& one, std::uint16_t gpus) {
 std::uint64_t refused_by(const run_result& one, const std::string& rule) {
   const auto found = one.refused_by.find(rule);
   return found == one.refused_by.end() ? 0 : found->second;
+}
+
+bool has_cut_run(const study_result& all) {
+  return std::ranges::any_of(all.variants, [](const variant& of) {
+    return std::ranges::any_of(of.runs, [](const played& one) { return one.result.cut; });
+  });
 }
 
 double percent(double part, double whole) {

@@ -49,6 +49,8 @@ using run_value = std::function<double(const run_result&)>;
 /// Zeros if the run had none of that size.
 [[nodiscard]] size_figures size_of(const run_result& one, std::uint16_t gpus);
 [[nodiscard]] std::uint64_t refused_by(const run_result& one, const std::string& rule);
+/// Whether a run is among them that was ended before its horizon.
+[[nodiscard]] bool has_cut_run(const study_result& all);
 /// 0 if `whole` is.
 [[nodiscard]] double percent(double part, double whole);
 [[nodiscard]] double in_seconds(model::duration time);

@@ -78,14 +78,14 @@ void summary(std::ostream& out, const study_result& all) {
 }
 
 void runs(std::ostream& out, const study_result& all) {
-  out << "scenario,partial,variant,seed,span_s,events,gpus_asked,gpus_refused";
+  out << "scenario,partial,variant,seed,cut,span_s,events,gpus_asked,gpus_refused";
   for (const auto& figure : run_figures())
     out << ',' << figure.key;
   out << '\n';
   each_run(all, [&](const auto& variant, auto seed, const run_result& one) {
     line row{out};
-    row << all.scenario << int{all.partial} << variant << seed << one.span << one.events
-        << one.gpus_asked << one.gpus_refused;
+    row << all.scenario << int{all.partial} << variant << seed << int{one.cut} << one.span
+        << one.events << one.gpus_asked << one.gpus_refused;
     for (const auto& figure : run_figures())
       row << figure.of(one);
   });

@@ -67,8 +67,9 @@ std::string opening(const study_result& all) {
   if (all.partial)
     text += fmt::format("<p class=\"partial\" role=\"alert\"><strong>Partial.</strong> It was "
                         "ended early: {} of the {} seeds wanted were played. Every figure is of "
-                        "these alone.</p>\n",
-                        runs_of(all), all.seeds_wanted);
+                        "these alone.{}</p>\n",
+                        runs_of(all), all.seeds_wanted,
+                        has_cut_run(all) ? " A run that was not over ends where it was." : "");
   return text + "</header>\n";
 }
 

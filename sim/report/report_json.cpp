@@ -100,7 +100,9 @@ json result_of(const run_result& one) {
   for (const auto& row : one.rows)
     rows.push_back({{"first_host", row.first}, {"last_host", row.last}});
   return {{"span_s", in_seconds(one.span)},
+          {"cut", one.cut},
           {"events", one.events},
+          {"standing", one.standing},
           {"arrived", one.arrived},
           {"placed", one.placed},
           {"refused", one.refused},

@@ -12,23 +12,19 @@ namespace {
 
 using std::chrono::hours;
 
-TEST(Figures, FragmentationIsAMeanOverTheShapesOfAModel) {
+TEST(Figures, CapacityIsSaidOfModelsThatAreFollowed) {
   run_result run;
-  run.models["A"] = {};
-  run.models["B"] = {};
-  run.shapes = {{"B", 1}, {"B", 8}, {"C", 1}};
+  run.models["A100"] = {};
+  run.models["H100 80GB"] = {};
+  run.shapes = {{"h100", 8}};
   moment at;
-  at.models = {{4, 0, 0, 0}, {20, 4, 2, 2}}; // 12 of B are free
-  at.placeable = {10, 1, 7};
-  const auto b = state_of(run, at, 1);
-  EXPECT_NEAR(b.fragmentation.value(), ((1 - 10.0 / 12) + (1 - 8.0 / 12)) / 2, 1e-12);
-  EXPECT_EQ(b.stranded, 2) << "12 are free, 10 servers of one GPU fit";
-  const auto a = state_of(run, at, 0);
-  EXPECT_EQ(a.fragmentation, std::nullopt) << "none of its shapes is followed";
-  EXPECT_EQ(a.stranded, std::nullopt);
-  at.models[1] = {20, 20, 0, 0};
-  at.placeable = {0, 0, 0};
-  EXPECT_EQ(state_of(run, at, 1).fragmentation, 0) << "nothing is free";
+  at.models = {{.gpus = 4}, {.gpus = 20, .held = 4, .stranded = 2, .fragmentation = 0.5}};
+  const auto followed = state_of(run, at, 1);
+  EXPECT_EQ(followed.fragmentation, 0.5);
+  EXPECT_EQ(followed.stranded, 2);
+  const auto other = state_of(run, at, 0);
+  EXPECT_EQ(other.fragmentation, std::nullopt) << "none of its shapes is followed";
+  EXPECT_EQ(other.stranded, std::nullopt);
 }
 
 TEST(Figures, DifferencesAreOfTheSeedsThatBothHavePlayed) {

@@ -24,6 +24,7 @@ inline run_result made_run(std::uint64_t luck, int moments = 6) {
   run.ended = 20;
   run.failed = 1;
   run.evicted = 2;
+  run.standing = 4;
   run.living = 7 + luck;
   run.gpus_asked = 100 + static_cast<double>(luck);
   run.gpus_refused = 25;
@@ -49,6 +50,9 @@ inline run_result made_run(std::uint64_t luck, int moments = 6) {
     const auto wave = static_cast<std::int64_t>((static_cast<std::uint64_t>(i) * 7 + luck) % 5);
     at.models = {{8, 4 + wave / 2, wave % 2, 0}, {i == 0 ? 8 : 16, 3 + wave, 1, wave % 2}};
     at.placeable = {at.models[0].free(), at.models[1].free() - 1, at.models[1].free() / 8};
+    at.models[0].fragmentation = 0.125 * static_cast<double>(wave);
+    at.models[1].fragmentation = 0.25;
+    at.models[1].stranded = 1;
     at.waiting = static_cast<std::uint64_t>(wave);
     at.gpus_waiting = 4 * at.waiting;
     at.arrived = run.arrived * static_cast<std::uint64_t>(i) / static_cast<std::uint64_t>(moments);

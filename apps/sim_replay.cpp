@@ -16,7 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/config.hpp"
-#include "cli/output_file.hpp"
+#include "apps/write_file.hpp"
 #include "cli/table.hpp"
 #include "proto/snapshot_codec.hpp"
 #include "sim/replay/replayer.hpp"
@@ -350,10 +350,8 @@ ordered_json as_json(const sim::counterfactual_report& report) {
 result<void> write_json(const std::string& path, const outcome& all) {
   ordered_json document{{"version", 1}, {"replay", as_json(all.happened)}};
   document["other_policy"] = all.would ? as_json(*all.would) : ordered_json{};
-  const auto text = document.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-  if (const auto written = cli::write_whole(path, text); !written)
-    return fail(errc::store_failed, written.error().message);
-  return {};
+  return write_file(path,
+                    document.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
 }
 
 result<int> run(const wish& what, std::ostream& out) {

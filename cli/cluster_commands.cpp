@@ -31,7 +31,7 @@ result<void> snapshot(session& s, const arguments& given) {
     return {};
   }
   // Who has what is nobody else's business.
-  if (auto written = write_whole(*path, text, file_access::owner); !written)
+  if (auto written = write_private(*path, text); !written)
     return written;
   s.note(fmt::format("{} hosts, {} servers and {} that wait, at event {}: written to {}",
                      at(*document, "hosts").size(), at(*document, "servers").size(),

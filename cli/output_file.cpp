@@ -15,9 +15,9 @@ namespace {
 /// A file that is made beside another one, and goes again unless it takes its place.
 class half_file {
 public:
-  half_file(std::string path, mode_t mode)
+  explicit half_file(std::string path)
       : path_{std::move(path)}, fd_{::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                                           mode)} {}
+                                           0600)} {}
   half_file(const half_file&) = delete;
   half_file& operator=(const half_file&) = delete;
   ~half_file() {
@@ -50,9 +50,8 @@ private:
 
 } // namespace
 
-result<void> write_whole(const std::string& path, std::string_view text, file_access access) {
-  const auto mode = static_cast<mode_t>(access == file_access::owner ? 0600 : 0666);
-  half_file file{path + ".new-" + std::to_string(::getpid()), mode};
+result<void> write_private(const std::string& path, std::string_view text) {
+  half_file file{path + ".new-" + std::to_string(::getpid())};
   if (!file.write(text) || !file.place_at(path))
     return tl::unexpected{
         fault{exit_code::failed, "cannot write " + path + ": " + std::strerror(errno)}};

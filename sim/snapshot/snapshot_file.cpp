@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "sim/demand/arrival.hpp"
-#include "sim/snapshot/document_reader.hpp"
+#include "sim/snapshot/json_node.hpp"
 #include "sim/snapshot/snapshot_hosts.hpp"
 
 namespace berth::sim {
@@ -29,7 +29,7 @@ struct described_server {
 };
 
 /// Marks the devices as held; two servers cannot have one.
-void take_devices(const document_node& from, described_server& server, described_host& host,
+void take_devices(const json_node& from, described_server& server, described_host& host,
                   std::size_t devices) {
   const auto list = from.list("devices", devices_max);
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -43,7 +43,7 @@ void take_devices(const document_node& from, described_server& server, described
   }
 }
 
-std::vector<described_server> read_servers(const document_node& root, model::timestamp at,
+std::vector<described_server> read_servers(const json_node& root, model::timestamp at,
                                            const std::vector<described_machine>& machines,
                                            std::vector<described_host>& hosts) {
   std::vector<described_server> servers;
@@ -68,7 +68,7 @@ std::vector<described_server> read_servers(const document_node& root, model::tim
 }
 
 /// The models of a request, best first; nullopt after refusing it.
-std::string models_of(const document_node& request) {
+std::string models_of(const json_node& request) {
   auto models = request.text_or_empty("model", text_max);
   if (!request.has("alternatives"))
     return models;
@@ -84,7 +84,7 @@ std::string models_of(const document_node& request) {
 }
 
 /// False: it asks for what a simulation cannot.
-bool read_requests(const document_node& from, waiting_server& server) {
+bool read_requests(const json_node& from, waiting_server& server) {
   constexpr std::size_t requests_max = 64;
   const auto list = from.list("devices", requests_max);
   bool simple = list.size() <= 1;
@@ -98,7 +98,7 @@ bool read_requests(const document_node& from, waiting_server& server) {
   return simple;
 }
 
-std::vector<waiting_server> read_waiting(const document_node& root, model::timestamp at,
+std::vector<waiting_server> read_waiting(const json_node& root, model::timestamp at,
                                          std::size_t& left_out) {
   std::vector<waiting_server> servers;
   const auto list = root.list("waiting", servers_max);
@@ -162,8 +162,8 @@ model::result<fleet_snapshot> read_snapshot(std::string_view document, const std
   if (parsed.is_discarded())
     return fail(errc::invalid_argument,
                 source + " is not JSON: take what berthctl snapshot has written");
-  document_fault fault{source};
-  const document_node root{parsed, {}, fault};
+  json_fault fault{source};
+  const json_node root{parsed, {}, fault};
   constexpr std::int64_t version = 1;
   static_cast<void>(root.number("version", version, version));
   if (fault.is_set())

@@ -9,7 +9,7 @@ namespace {
 
 // --- Reading
 
-model::device_info read_device(const document_node& from) {
+model::device_info read_device(const json_node& from) {
   model::device_info device;
   const auto address = model::pci_address::parse(from.text("pci_address", text_max));
   if (!address)
@@ -37,7 +37,7 @@ model::device_info read_device(const document_node& from) {
   return device;
 }
 
-std::vector<model::fabric_partition> read_partitions(const document_node& machine) {
+std::vector<model::fabric_partition> read_partitions(const json_node& machine) {
   constexpr std::size_t partitions_max = 4'096;
   std::vector<model::fabric_partition> partitions;
   const auto list = machine.list("fabric_partitions", partitions_max);
@@ -55,7 +55,7 @@ std::vector<model::fabric_partition> read_partitions(const document_node& machin
 
 } // namespace
 
-std::vector<described_machine> read_machines(const document_node& root) {
+std::vector<described_machine> read_machines(const json_node& root) {
   std::vector<described_machine> machines;
   const auto list = root.list("machines", machines_max);
   constexpr std::int64_t nodes_max = 1'024;
@@ -79,7 +79,7 @@ std::vector<described_machine> read_machines(const document_node& root) {
   return machines;
 }
 
-std::vector<described_host> read_hosts(const document_node& root,
+std::vector<described_host> read_hosts(const json_node& root,
                                        const std::vector<described_machine>& machines) {
   std::vector<described_host> hosts;
   const auto list = root.list("hosts", hosts_max);

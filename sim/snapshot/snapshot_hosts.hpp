@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "sim/fleet/scenario.hpp"
-#include "sim/snapshot/document_reader.hpp"
+#include "sim/snapshot/json_node.hpp"
 
 namespace berth::sim {
 
@@ -41,9 +41,9 @@ struct described_host {
   std::set<std::uint32_t> held;           ///< devices that servers have
 };
 
-[[nodiscard]] std::vector<described_machine> read_machines(const document_node& root);
+[[nodiscard]] std::vector<described_machine> read_machines(const json_node& root);
 [[nodiscard]] std::vector<described_host>
-read_hosts(const document_node& root, const std::vector<described_machine>& machines);
+read_hosts(const json_node& root, const std::vector<described_machine>& machines);
 
 /// Hosts in groups, and where each host and device of the document went.
 struct grouped_hosts {

@@ -15,9 +15,9 @@
 namespace berth::sim {
 
 /// The first thing that is wrong in a document; what is read after it means nothing.
-class document_fault {
+class json_fault {
 public:
-  explicit document_fault(std::string source) : source_(std::move(source)) {}
+  explicit json_fault(std::string source) : source_(std::move(source)) {}
 
   /// `pointer` is the JSON pointer of the value, `what` says what it must be.
   void refuse(std::string_view pointer, std::string_view what);
@@ -33,15 +33,15 @@ private:
 /// An object or a list of a document, with the JSON pointer that leads to it. Everything it gives
 /// is checked; what is wrong is told to the fault, and a default comes back. The document and the
 /// fault outlive it.
-class document_node {
+class json_node {
 public:
-  document_node(const nlohmann::json& value, std::string pointer, document_fault& fault)
+  json_node(const nlohmann::json& value, std::string pointer, json_fault& fault)
       : value_(&value), pointer_(std::move(pointer)), fault_(&fault) {}
 
   // --- Members of an object
   [[nodiscard]] bool has(const char* key) const;
-  [[nodiscard]] document_node object(const char* key) const;
-  [[nodiscard]] document_node list(const char* key, std::size_t most) const;
+  [[nodiscard]] json_node object(const char* key) const;
+  [[nodiscard]] json_node list(const char* key, std::size_t most) const;
   [[nodiscard]] std::string text(const char* key, std::size_t longest) const;
   /// Empty if there is none.
   [[nodiscard]] std::string text_or_empty(const char* key, std::size_t longest) const;
@@ -55,7 +55,7 @@ public:
   // --- Items of a list
   [[nodiscard]] std::size_t size() const;
   /// The item must be an object.
-  [[nodiscard]] document_node item(std::size_t index) const;
+  [[nodiscard]] json_node item(std::size_t index) const;
   [[nodiscard]] std::int64_t number_at(std::size_t index, std::int64_t least,
                                        std::int64_t most) const;
 
@@ -71,7 +71,7 @@ private:
 
   const nlohmann::json* value_;
   std::string pointer_;
-  document_fault* fault_;
+  json_fault* fault_;
 };
 
 } // namespace berth::sim

@@ -1,4 +1,4 @@
-#include "sim/snapshot/document_reader.hpp"
+#include "sim/snapshot/json_node.hpp"
 
 #include "sim/demand/fields.hpp"
 
@@ -15,7 +15,7 @@ const json& nothing() {
 
 } // namespace
 
-void document_fault::refuse(std::string_view pointer, std::string_view what) {
+void json_fault::refuse(std::string_view pointer, std::string_view what) {
   if (!failure_) {
     const std::string where{pointer.empty() ? "the document" : pointer};
     failure_ = model::failure{model::errc::invalid_argument,
@@ -24,19 +24,19 @@ void document_fault::refuse(std::string_view pointer, std::string_view what) {
   }
 }
 
-std::string document_node::pointer_to(std::string_view key) const {
+std::string json_node::pointer_to(std::string_view key) const {
   return pointer_ + "/" + std::string{key}; // our keys need no escapes
 }
 
-void document_node::refuse(const char* key, std::string_view what) const {
+void json_node::refuse(const char* key, std::string_view what) const {
   fault_->refuse(pointer_to(key), what);
 }
 
-bool document_node::has(const char* key) const {
+bool json_node::has(const char* key) const {
   return value_->is_object() && value_->contains(key);
 }
 
-const json* document_node::member(const char* key) const {
+const json* json_node::member(const char* key) const {
   if (!value_->is_object()) {
     refuse("must be an object");
     return nullptr;
@@ -49,7 +49,7 @@ const json* document_node::member(const char* key) const {
   return &*found;
 }
 
-document_node document_node::object(const char* key) const {
+json_node json_node::object(const char* key) const {
   const auto* found = member(key);
   if (found != nullptr && !found->is_object())
     refuse(key, "must be an object");
@@ -57,7 +57,7 @@ document_node document_node::object(const char* key) const {
   return {good ? *found : nothing(), pointer_to(key), *fault_};
 }
 
-document_node document_node::list(const char* key, std::size_t most) const {
+json_node json_node::list(const char* key, std::size_t most) const {
   const auto* found = member(key);
   if (found != nullptr && !found->is_array())
     refuse(key, "must be a list");
@@ -68,7 +68,7 @@ document_node document_node::list(const char* key, std::size_t most) const {
   return {good ? *found : nothing(), pointer_to(key), *fault_};
 }
 
-std::string document_node::text(const char* key, std::size_t longest) const {
+std::string json_node::text(const char* key, std::size_t longest) const {
   const auto* found = member(key);
   if (found == nullptr)
     return {};
@@ -79,12 +79,12 @@ std::string document_node::text(const char* key, std::size_t longest) const {
   return found->get<std::string>();
 }
 
-std::string document_node::text_or_empty(const char* key, std::size_t longest) const {
+std::string json_node::text_or_empty(const char* key, std::size_t longest) const {
   return has(key) ? text(key, longest) : std::string{};
 }
 
-std::int64_t document_node::whole(const json& value, const std::string& pointer, std::int64_t least,
-                                  std::int64_t most) const {
+std::int64_t json_node::whole(const json& value, const std::string& pointer, std::int64_t least,
+                              std::int64_t most) const {
   const bool fits = value.is_number_unsigned()
                         ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX)
                         : value.is_number_integer();
@@ -97,24 +97,23 @@ std::int64_t document_node::whole(const json& value, const std::string& pointer,
   return number;
 }
 
-std::int64_t document_node::number(const char* key, std::int64_t least, std::int64_t most) const {
+std::int64_t json_node::number(const char* key, std::int64_t least, std::int64_t most) const {
   const auto* found = member(key);
   return found != nullptr ? whole(*found, pointer_to(key), least, most) : least;
 }
 
-std::int64_t document_node::number_at(std::size_t index, std::int64_t least,
-                                      std::int64_t most) const {
+std::int64_t json_node::number_at(std::size_t index, std::int64_t least, std::int64_t most) const {
   return whole((*value_)[index], pointer_to(std::to_string(index)), least, most);
 }
 
-bool document_node::truth(const char* key) const {
+bool json_node::truth(const char* key) const {
   const auto* found = member(key);
   if (found != nullptr && !found->is_boolean())
     refuse(key, "must be true or false");
   return found != nullptr && found->is_boolean() && found->get<bool>();
 }
 
-model::timestamp document_node::moment(const char* key) const {
+model::timestamp json_node::moment(const char* key) const {
   constexpr std::size_t longest = 64;
   const auto at = parse_moment(text(key, longest));
   if (!at)
@@ -122,7 +121,7 @@ model::timestamp document_node::moment(const char* key) const {
   return at.value_or(model::timestamp{});
 }
 
-model::resources document_node::amount(const char* key, std::int64_t most) const {
+model::resources json_node::amount(const char* key, std::int64_t most) const {
   const auto found = object(key);
   if (fault_->is_set())
     return {};
@@ -130,12 +129,12 @@ model::resources document_node::amount(const char* key, std::int64_t most) const
           found.number("storage_mib", 0, most)};
 }
 
-std::size_t document_node::size() const {
+std::size_t json_node::size() const {
   return value_->is_array() ? value_->size() : 0;
 }
 
-document_node document_node::item(std::size_t index) const {
-  document_node made{(*value_)[index], pointer_to(std::to_string(index)), *fault_};
+json_node json_node::item(std::size_t index) const {
+  json_node made{(*value_)[index], pointer_to(std::to_string(index)), *fault_};
   if (!made.value_->is_object())
     made.refuse("must be an object");
   return made;

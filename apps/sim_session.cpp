@@ -205,6 +205,8 @@ result<sim::purchase_answer> sim_session::shop(const sim::study& what,
 }
 
 result<sim::offered_demand> offer_and_tell(const sim::study& what, std::ostream& err) {
+  for (const auto& remark : what.remarks)
+    err << remark << "\n";
   auto demand = sim::offer(what);
   if (!demand)
     return demand;

@@ -26,6 +26,7 @@ struct host_entry {
   std::string path;
   std::string machine;
   std::string alibaba_nodes;
+  std::string snapshot;
   std::optional<std::int64_t> storage_mib;
   std::optional<std::uint32_t> count;
   std::string name;

@@ -13,6 +13,7 @@
 #include "hostbackend/simulated/machine.hpp"
 #include "model/text.hpp"
 #include "sim/demand/byte_source.hpp"
+#include "sim/snapshot/snapshot_file.hpp"
 #include "sim/traces/alibaba.hpp"
 
 namespace berth::sim {
@@ -40,6 +41,7 @@ public:
     for (const auto& entry : draft_.inventory)
       if (auto added = add(entry, into.base); !added)
         return added;
+    into.remarks = std::move(remarks_);
     for (const auto& offer : draft_.goal.offers)
       if (auto added = add(offer, into.goal); !added)
         return added;
@@ -53,9 +55,10 @@ private:
     std::string host_entry::*value;
     result<void> (inventory_builder::*add)(const host_entry& entry, scenario& into);
   };
-  static constexpr std::array<source, 2> sources() {
+  static constexpr std::array<source, 3> sources() {
     return {{{"machine", &host_entry::machine, &inventory_builder::add_machines},
-             {"alibaba_nodes", &host_entry::alibaba_nodes, &inventory_builder::add_nodes}}};
+             {"alibaba_nodes", &host_entry::alibaba_nodes, &inventory_builder::add_nodes},
+             {"snapshot", &host_entry::snapshot, &inventory_builder::add_snapshot}}};
   }
 
   result<void> add(const host_entry& entry, scenario& into) {
@@ -123,6 +126,35 @@ private:
     for (auto& group : groups)
       if (auto pushed = push(entry, std::move(group), into); !pushed)
         return pushed;
+    return {};
+  }
+
+  /// Its servers stand on the hosts that follow those before.
+  result<void> add_snapshot(const host_entry& entry, scenario& into) {
+    const auto path = below(entry.path, "snapshot");
+    if (entry.count || entry.storage_mib || entry.from.count() > 0 || !entry.name.empty())
+      return context_.wrong(path, "stands beside count, storage, from or name: a cluster's hosts "
+                                  "are there from the start, as they are");
+    auto read = read_snapshot_file(entry.snapshot);
+    if (!read)
+      return context_.wrong(path, "cannot be used: " + read.error().message);
+    std::uint32_t before = 0;
+    for (const auto& group : into.hosts)
+      before += group.from.count() == 0 ? group.count : 0;
+    for (auto& group : read->hosts) {
+      group.name = unused(group.name);
+      if (auto pushed = push(entry, std::move(group), into); !pushed)
+        return pushed;
+    }
+    for (auto& server : read->standing) {
+      server.host += before;
+      into.standing.push_back(std::move(server));
+    }
+    for (const auto& remark : read->remarks)
+      remarks_.push_back(entry.snapshot + ": " + remark);
+    if (!read->waiting.empty())
+      remarks_.push_back(fmt::format("{}: {} servers that wait there are not part of the demand",
+                                     entry.snapshot, read->waiting.size()));
     return {};
   }
 
@@ -243,8 +275,9 @@ private:
   const reading& context_;
   const study_draft& draft_;
   const scenario_surroundings& around_;
-  const std::array<source, 2> all_sources_ = sources();
+  const std::array<source, 3> all_sources_ = sources();
   std::set<std::string> names_;
+  std::vector<std::string> remarks_;
   std::uint64_t hosts_ = 0;
   std::map<std::string, model::host_info> machines_;
 };

@@ -47,6 +47,8 @@ struct study {
   unsigned seeds = 1;
   unsigned jobs = 1;        ///< runs at a time
   double confidence = 0.95; ///< of the intervals
+  /// What somebody who plays it should know: what of a snapshot was left out.
+  std::vector<std::string> remarks;
 };
 
 } // namespace berth::sim

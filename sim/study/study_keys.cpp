@@ -246,6 +246,13 @@ template <> const std::vector<key<host_entry>>& keys_of() {
                      "equal ones as one group",
              .flag = "alibaba-nodes",
              .example = "openb_node_list_gpu_node.csv"}),
+        value_key<&host_entry::snapshot>(
+            {.name = "snapshot",
+             .rule = {.kind = value_kind::file},
+             .help = "instead of a machine: the hosts of a cluster as it is, with the servers that "
+                     "are on them, from berthctl snapshot",
+             .flag = "snapshot",
+             .example = "cluster.json"}),
         value_key<&host_entry::storage_mib>(
             {.name = "storage",
              .rule = between(value_kind::memory, 1, 1LL << 40),

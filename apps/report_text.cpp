@@ -41,7 +41,7 @@ std::vector<std::string> titled(const sim::study_result& all, std::vector<std::s
                                 const std::vector<std::string>& each) {
   for (const auto& variant : all.variants)
     for (const auto& title : each)
-      first.push_back(title + ", " + variant.name);
+      first.push_back(title + ", " + cli::printable(variant.name));
   return first;
 }
 

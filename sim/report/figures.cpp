@@ -38,7 +38,7 @@ constexpr std::array figures{
     run_figure{"arrived", "servers arrived", servers, count<&run_result::arrived>},
     run_figure{"placed", "servers placed", servers, count<&run_result::placed>},
     run_figure{"refused", "servers refused", servers, count<&run_result::refused>},
-    run_figure{"gave_up", "of them after waiting", servers, count<&run_result::gave_up>},
+    run_figure{"gave_up", "gave up waiting", servers, count<&run_result::gave_up>},
     run_figure{"waiting", "waiting in the end", servers, count<&run_result::waiting>},
     run_figure{"longest_queue", "longest queue", servers, count<&run_result::longest_queue>},
     run_figure{"standing", "there from the start", servers, count<&run_result::standing>},

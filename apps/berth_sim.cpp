@@ -43,6 +43,7 @@ constexpr const char* usage =
     "       berth-sim fit --demand FILE [--format NAME] --out PLAN.yaml\n"
     "       berth-sim generate --plan PLAN.yaml --horizon TIME --out FILE [--seed N]\n"
     "       berth-sim convert demand --format NAME --in FILE --out FILE\n"
+    "       berth-sim convert store --store PATH --out FILE\n"
     "       berth-sim convert alibaba --nodes FILE --inventory FILE [--storage-mib N]\n"
     "       berth-sim submit --pods FILE [--controller URL] [--token-file FILE] [--ca-file FILE]\n"
     "                        [--concurrency N] [--limit N] [--report FILE]\n"
@@ -58,9 +59,11 @@ constexpr const char* usage =
     "init      writes a commented scenario to begin with\n"
     "fit       finds the plan of a generator that makes arrivals like those of a trace\n"
     "generate  draws a trace from such a plan\n"
-    "convert   turns a trace into berth's own CSV of a demand (- is standard input or output), or\n"
-    "          turns a node list of Alibaba's GPU trace of 2023 into an inventory for\n"
-    "          berth-host --simulated\n"
+    "convert   turns a trace (- is standard input or output), or what a controller's store says "
+    "was\n"
+    "          asked for, into berth's own CSV of a demand; or a node list of Alibaba's GPU trace "
+    "of\n"
+    "          2023 into an inventory for berth-host --simulated\n"
     "submit    creates the trace's pods as servers, in trace order, and reports what became of "
     "them\n";
 
@@ -112,6 +115,16 @@ int convert_demand(const po::variables_map& given) {
     return fail(written.error().message);
   }
   std::cerr << written->arrivals << " servers written\n";
+  return 0;
+}
+
+int convert_store(const po::variables_map& given) {
+  const auto written = apps::write_demand_of(given["store"].as<std::string>(),
+                                             given["out"].as<std::string>(), std::cerr);
+  if (!written) {
+    return fail(written.error().message);
+  }
+  std::cerr << *written << " servers written\n";
   return 0;
 }
 
@@ -209,6 +222,11 @@ int main(int argc, char** argv) {
     flags.add_options()("in", po::value<std::string>());
     flags.add_options()("out", po::value<std::string>());
     return run(arguments, flags, {"format", "in", "out"}, convert_demand);
+  }
+  if (converts && take("store")) {
+    flags.add_options()("store", po::value<std::string>());
+    flags.add_options()("out", po::value<std::string>());
+    return run(arguments, flags, {"store", "out"}, convert_store);
   }
   if (converts && take("alibaba")) {
     flags.add_options()("nodes", po::value<std::string>());

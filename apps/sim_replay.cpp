@@ -19,6 +19,8 @@
 #include "apps/write_file.hpp"
 #include "cli/table.hpp"
 #include "proto/snapshot_codec.hpp"
+#include "sim/demand/berth_csv.hpp"
+#include "sim/replay/log_demand.hpp"
 #include "sim/replay/replayer.hpp"
 #include "store/sqlite_store.hpp"
 
@@ -84,14 +86,19 @@ result<const scheduler::policy*> policy_of(const std::string& name) {
                                                   fmt::join(scheduler::policy_names(), ", ")));
 }
 
+/// A folder stands for the controller's store in it.
+std::filesystem::path store_file_of(std::filesystem::path path) {
+  std::error_code unknown; // then opening it says why
+  if (std::filesystem::is_directory(path, unknown))
+    path /= std::filesystem::path{controller_config{}.store_path}.filename();
+  return path;
+}
+
 result<wish> wish_of(const po::variables_map& given) {
   wish what;
   if (given.count("store") == 0)
     return fail(errc::invalid_argument, "--store is needed");
-  what.store = given["store"].as<std::string>();
-  std::error_code unknown; // then opening it says why
-  if (std::filesystem::is_directory(what.store, unknown))
-    what.store /= std::filesystem::path{controller_config{}.store_path}.filename();
+  what.store = store_file_of(given["store"].as<std::string>());
   if (given.count("from") > 0)
     what.range.from = given["from"].as<model::sequence_number>();
   if (given.count("to") > 0)
@@ -397,6 +404,27 @@ int replay_store(const std::vector<std::string>& arguments, std::ostream& out, s
     return *done;
   err << "berth-sim replay: " << done.error().message << "\n";
   return exit_failed;
+}
+
+result<std::uint64_t> write_demand_of(const std::filesystem::path& store, const std::string& out,
+                                      std::ostream& err) {
+  const auto log = store::open_reader(store_file_of(store), std::string{version()});
+  if (!log)
+    return tl::unexpected{log.error()};
+  sim::log_demand asked;
+  const auto read = (*log)->read((*log)->first_sequence(), [&](const model::log_record& record) {
+    asked.feed(record);
+    return true;
+  });
+  if (!read)
+    return tl::unexpected{read.error()};
+  const auto demand = std::move(asked).take();
+  if (demand.report.skipped > 0)
+    err << sim::to_text(demand.report);
+  sim::demand_source source{demand};
+  return sim::write_berth_csv(source, out).map([](const auto& written) {
+    return written.arrivals;
+  });
 }
 
 } // namespace berth::apps

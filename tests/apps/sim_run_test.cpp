@@ -63,14 +63,16 @@ TEST_F(SimRun, SaysWhatFitsAndWhatDoesNotUnderEachPolicy) {
       << err_.str();
   EXPECT_TRUE(testing::matches_file(out_.str(), "tests/apps/sim/day.txt"));
   EXPECT_EQ(err_.str(), "");
-  const auto all = nlohmann::json::parse(json());
+  const auto all = nlohmann::json::parse(json())["variants"];
   ASSERT_EQ(all.size(), 2U);
-  EXPECT_EQ(all[1]["policy"], "spread");
-  const auto& result = all[0]["result"];
+  EXPECT_EQ(all[1]["name"], "spread");
+  const auto& result = all[0]["runs"][0]["result"];
   EXPECT_EQ(result["refused_by"], (nlohmann::json{{"devices", 6}, {"units", 6}}));
-  EXPECT_EQ(result["sizes"][3], (nlohmann::json{{"gpus", 8}, {"arrived", 6}, {"placed", 0}}));
+  EXPECT_EQ(result["sizes"][3]["gpus"], 8);
+  EXPECT_EQ(result["sizes"][3]["arrived"], 6);
+  EXPECT_EQ(result["sizes"][3]["placed"], 0);
   EXPECT_EQ(result["models"][0]["gpu_seconds"], 8 * 23 * 3600.0);
-  EXPECT_EQ(result["series"].back()["gpus"], 8);
+  EXPECT_EQ(result["series"].back()["models"][0]["gpus"], 8);
 }
 
 TEST_F(SimRun, SeveralSeedsGiveAMeanWhateverTheirOrder) {
@@ -79,7 +81,7 @@ TEST_F(SimRun, SeveralSeedsGiveAMeanWhateverTheirOrder) {
   ASSERT_EQ(run(one_machine(failing)), 0) << err_.str();
   const auto text = out_.str();
   EXPECT_THAT(text, HasSubstr("±"));
-  const auto all = nlohmann::json::parse(json());
+  const auto all = nlohmann::json::parse(json())["variants"][0]["runs"];
   ASSERT_EQ(all.size(), 20U);
   EXPECT_EQ(all[19]["seed"], 20);
   auto alone = failing;
@@ -92,7 +94,7 @@ TEST_F(SimRun, DrawsTheLikeOfWhatWasSeenForEachSeed) {
   ASSERT_EQ(run(one_machine({"--draw", "--horizon", "10d", "--seeds", "5", "--json", json_})), 0)
       << err_.str();
   EXPECT_THAT(err_.str(), HasSubstr("arrivals")) << "what was fitted is said";
-  const auto all = nlohmann::json::parse(json());
+  const auto all = nlohmann::json::parse(json())["variants"][0]["runs"];
   ASSERT_EQ(all.size(), 5U);
   double arrived = 0;
   for (const auto& one : all)
@@ -101,7 +103,7 @@ TEST_F(SimRun, DrawsTheLikeOfWhatWasSeenForEachSeed) {
   EXPECT_NE(all[0]["result"], all[1]["result"]);
   ASSERT_EQ(run(one_machine({"--draw", "--horizon", "90d", "--growth", "100", "--json", json_})),
             0);
-  const auto grown = nlohmann::json::parse(json())[0]["result"]["arrived"].get<double>();
+  const auto grown = nlohmann::json::parse(json())["variants"][0]["runs"][0]["result"]["arrived"].get<double>();
   EXPECT_GT(grown, 2 * 90 * 24) << "four times as many in the third month";
 }
 
@@ -158,13 +160,13 @@ TEST_F(SimRun, HelpHasEveryFlag) {
 
 TEST_F(SimRun, AnEmptyDemandIsAMistake) {
   std::ofstream{demand_} << "arrive_s,lifetime_s,gpus\n";
-  EXPECT_EQ(run(one_machine()), 1);
+  EXPECT_EQ(run(one_machine()), 2);
   EXPECT_THAT(err_.str(), HasSubstr("has no arrivals"));
 }
 
 TEST_F(SimRun, AModelThatNoHostHasIsAMistake) {
   std::ofstream{demand_} << "arrive_s,lifetime_s,gpus,model\n0,60,1,H10O\n";
-  EXPECT_EQ(run(one_machine()), 1);
+  EXPECT_EQ(run(one_machine()), 2);
   EXPECT_THAT(err_.str(), HasSubstr("H10O"));
 }
 

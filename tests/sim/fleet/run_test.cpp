@@ -387,16 +387,16 @@ TEST(FleetRunProperty, AgreesWithALineInFrontOfAPool) {
 }
 
 TEST(FleetRunProperty, WhoWaitsIsServedWhateverFails) {
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     auto what = failing();
-    what.horizon = days{6};
+    what.horizon = days{3};
     what.patience = seed % 3 == 0 ? model::duration{endless} : hours{4};
     what.tell_lifetimes = seed % 2 == 0;
     what.hosts[0].hosts_per_rack = 4;
     what.racks = {days{30}, hours{2}};
     what.maintenance = {
-        {.group = "", .from = days{2}, .lasts = hours{3}, .drain = hours{6}, .at_once = 2}};
+        {.group = "", .from = days{1}, .lasts = hours{3}, .drain = hours{6}, .at_once = 2}};
     auto source = demand_generator::make(busy(), seed, what.horizon).value();
     const auto result = run(what, source, seed).value();
     expect_conserved(result);

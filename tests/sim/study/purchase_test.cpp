@@ -16,7 +16,7 @@ study shop_with(const std::string& goal,
                 const std::string& plan = "arrivals_per_hour: 2.5, shapes: "
                                           "[{gpus: 1}, {gpus: 4}], "
                                           "lifetimes: [{name: all, mean: 8h}]") {
-  auto what = good_scenario("inventory: 2xhgx-h100\nhorizon: 4d\nseeds: 3\ndemand: {plan: {" +
+  auto what = good_scenario("inventory: 2xhgx-h100\nhorizon: 2d\nseeds: 3\ndemand: {plan: {" +
                             plan + "}}\ngoal: {" + goal + "}\n");
   return what;
 }
@@ -108,16 +108,16 @@ TEST(Purchase, ThatThereIsNotEnoughTimeInAllGpusIsProof) {
 }
 
 TEST(Purchase, TheBoundIsNeverAboveWhatAnyPolicyRefuses) {
-  for (const double rate : {2.0, 6.0, 20.0, 60.0}) {
+  for (const double rate : {2.0, 30.0}) {
     auto what = shop_with("offers: [{machine: hgx-h100, price: 1, max: 1}]");
     what.demand.plan->arrivals_per_hour = rate;
     const auto demand = offer(what).value();
     for (const auto* policy : {"best-fit", "spread", "fragmentation"})
-      for (const auto patience : {0, 1, 24}) {
+      for (const auto patience : {0, 3}) {
         auto scenario = what.base;
         scenario.policy = scheduler::find_policy(policy);
         scenario.patience = std::chrono::hours{patience};
-        for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        for (std::uint64_t seed = 1; seed <= 2; ++seed) {
           const auto bound = bound_of(scenario, demand, seed).value();
           const auto arrivals = demand.arrivals(seed).value();
           const auto seen = run(scenario, *arrivals, seed).value();

@@ -23,8 +23,8 @@ using ::testing::HasSubstr;
 /// Two policies, hosts that fail, servers that wait.
 study small() {
   return good_scenario("inventory: 3xhgx-h100\n"
-                       "horizon: 3d\n"
-                       "patience: 30m\n"
+                       "horizon: 1d\n"
+                       "patience: 15m\n"
                        "policy: [best-fit, spread]\n"
                        "failures: {host: {mtbf: 2d, mttr: 2h}}\n"
                        "demand: {plan: {arrivals_per_hour: 6, shapes: [{gpus: 1}, {gpus: 4}], "

@@ -1,0 +1,108 @@
+#include "sim/replay/log_demand.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "model/server.hpp"
+
+namespace berth::sim {
+
+namespace {
+
+/// `A|B`; of a wish for any GPU the empty text.
+std::string models_of(const model::device_request& wish) {
+  std::string text;
+  for (const auto& each : wish.alternatives)
+    if (!each.model.empty())
+      (text += text.empty() ? "" : "|") += each.model;
+  return text;
+}
+
+/// The GPUs of all wishes together, if they are of one kind.
+struct gpus_wanted {
+  std::int64_t count = 0;
+  std::string models;
+};
+std::optional<gpus_wanted> gpus_of(const model::server_spec& spec) {
+  gpus_wanted all;
+  for (const auto& wish : spec.devices) {
+    if (wish.id || (all.count > 0 && models_of(wish) != all.models))
+      return std::nullopt;
+    all.count += wish.count;
+    all.models = models_of(wish);
+  }
+  return all;
+}
+
+template <class Small> Small clamped(std::int64_t value) {
+  return static_cast<Small>(
+      std::clamp<std::int64_t>(value, 0, std::int64_t{std::numeric_limits<Small>::max()}));
+}
+
+} // namespace
+
+void log_demand::feed(const model::log_record& record) {
+  if (!made_.start)
+    made_.start = record.at;
+  if (const auto* event = std::get_if<model::server_created>(&record.what))
+    created(record, event->server);
+  else if (const auto* given = std::get_if<model::server_placed>(&record.what))
+    placed(given->server, record.at);
+  else if (const auto* gone = std::get_if<model::server_delete_requested>(&record.what))
+    ended(gone->server, record.at);
+}
+
+void log_demand::created(const model::log_record& record, const model::server_record& server) {
+  ++made_.report.rows;
+  const auto gpus = gpus_of(server.spec);
+  if (!gpus || gpus->count > gpus_max)
+    return leave_out(record.sequence,
+                     "a server must ask for GPUs of one kind, and for none by its id",
+                     server.spec->name);
+  arrival one;
+  one.when = server.created_at - *made_.start;
+  one.vcpus = clamped<std::uint32_t>(server.spec->vcpus);
+  one.memory_mib = clamped<std::uint32_t>(server.spec->memory_mib);
+  one.gpus = clamped<std::uint16_t>(gpus->count);
+  one.model = made_.names.models.number_of(gpus->models);
+  one.project = made_.names.projects.number_of(server.spec->project);
+  one.patience = server.spec->wait_for_capacity.value_or(model::duration::zero());
+  one.lifetime = server.spec->lifetime.value_or(endless);
+  one.when = std::max(one.when, model::duration::zero());
+  living_[server.id] = {made_.arrivals.size(),
+                        server.host ? std::optional{record.at} : std::nullopt};
+  made_.arrivals.push_back(one);
+}
+
+void log_demand::placed(model::server_id server, model::timestamp at) {
+  if (const auto found = living_.find(server); found != living_.end())
+    found->second.placed = at;
+}
+
+void log_demand::ended(model::server_id server, model::timestamp at) {
+  const auto found = living_.find(server);
+  if (found == living_.end())
+    return;
+  if (found->second.placed)
+    made_.arrivals[found->second.arrival].lifetime = at - *found->second.placed;
+  living_.erase(found);
+}
+
+void log_demand::leave_out(std::uint64_t sequence, const char* rule, const std::string& name) {
+  auto& report = made_.report;
+  ++report.skipped;
+  if (report.reasons.empty())
+    report.reasons.push_back({rule, 0, {}, name});
+  auto& reason = report.reasons.front();
+  ++reason.count;
+  constexpr std::size_t lines_max = 5;
+  if (reason.first_lines.size() < lines_max)
+    reason.first_lines.push_back(sequence);
+}
+
+demand log_demand::take() && {
+  std::ranges::stable_sort(made_.arrivals, {}, &arrival::when);
+  return std::move(made_);
+}
+
+} // namespace berth::sim

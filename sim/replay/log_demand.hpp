@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "model/event.hpp"
+#include "sim/demand/arrival.hpp"
+
+namespace berth::sim {
+
+/// What a controller's log says was asked for, as a demand: when each server came, what it wanted,
+/// how long it would have waited, and how long it lived from its placement to the request to delete
+/// it. Of a server that is still there, or never had a place, the lifetime is what its owner
+/// expected; without that it is endless.
+///
+/// A simulation asks for GPUs of one kind: a server that asks for several kinds, or for a device by
+/// its id, is left out, with a row in the report. What an operator attached later is not in it.
+class log_demand {
+public:
+  /// The records of the log, in order.
+  void feed(const model::log_record& record);
+  /// Times count from the first record.
+  [[nodiscard]] demand take() &&;
+
+private:
+  struct course {
+    std::size_t arrival = 0;
+    std::optional<model::timestamp> placed;
+  };
+
+  void created(const model::log_record& record, const model::server_record& server);
+  void placed(model::server_id server, model::timestamp at);
+  void ended(model::server_id server, model::timestamp at);
+  void leave_out(std::uint64_t sequence, const char* rule, const std::string& name);
+
+  demand made_;
+  std::map<model::server_id, course> living_;
+};
+
+} // namespace berth::sim

@@ -24,6 +24,7 @@ const std::filesystem::path scenarios{BERTH_SOURCE_DIR "/scenarios"};
 /// Commands of berth-sim, with their outputs in a directory of the test.
 class Scenarios : public ::testing::Test {
 protected:
+  Scenarios() { std::filesystem::current_path(BERTH_SOURCE_DIR); } // where machines/ is
   ~Scenarios() override { std::filesystem::remove_all(directory_); }
 
   using command = int (*)(const strings&, std::ostream&, std::ostream&);

@@ -103,7 +103,8 @@ TEST_F(SimRun, DrawsTheLikeOfWhatWasSeenForEachSeed) {
   EXPECT_NE(all[0]["result"], all[1]["result"]);
   ASSERT_EQ(run(one_machine({"--draw", "--horizon", "90d", "--growth", "100", "--json", json_})),
             0);
-  const auto grown = nlohmann::json::parse(json())["variants"][0]["runs"][0]["result"]["arrived"].get<double>();
+  const auto grown =
+      nlohmann::json::parse(json())["variants"][0]["runs"][0]["result"]["arrived"].get<double>();
   EXPECT_GT(grown, 2 * 90 * 24) << "four times as many in the third month";
 }
 

@@ -36,12 +36,13 @@ std::vector<point> cumulative(const distribution& waits, double longest) {
     sofar += bucket.count;
     const auto at = std::log10(std::max(in_seconds(bucket.up_to), shortest_s));
     const point next{at, share(sofar, waits)};
-    if (!points.empty() && at - points.back().x < apart)
+    if (points.empty() && at > std::log10(shortest_s))
+      points.push_back({std::log10(shortest_s), 0});
+    else if (!points.empty() && at - points.back().x < apart) {
       points.back().y = next.y;
-    else if (points.empty() && at > std::log10(shortest_s))
-      points.insert(points.end(), {{std::log10(shortest_s), 0}, next});
-    else
-      points.push_back(next);
+      continue;
+    }
+    points.push_back(next);
   }
   points.push_back({std::log10(longest), 100});
   return points;

@@ -47,17 +47,16 @@ TEST(ScenarioFile, ASnapshotsServersStandOnTheHostsBehindThoseBefore) {
   const auto what = good_scenario("inventory:\n"
                                   "  - 4xhgx-h100\n"
                                   "  - {machine: hgx-h100, count: 2, name: later, from: 3d}\n"
-                                  "  - {snapshot: ../../fuzz-seeds/snapshot_fuzzer/small}\n"
+                                  "  - {snapshot: cluster.json}\n"
                                   "demand: {plan: {arrivals_per_hour: 2}}\n"
                                   "horizon: 1d\n");
   ASSERT_GE(what.base.hosts.size(), 3U);
   ASSERT_FALSE(what.base.standing.empty());
   EXPECT_EQ(what.base.standing.front().host, 4U) << "a purchase is not there yet";
   EXPECT_FALSE(what.remarks.empty()) << "a host in maintenance and a lost device are left out";
-  EXPECT_THAT(what.remarks.front(), HasSubstr("snapshot_fuzzer/small: "));
-  const auto refused =
-      scenario_of("inventory: [{snapshot: ../../fuzz-seeds/snapshot_fuzzer/small, count: 2}]\n"
-                  "demand: {plan: {arrivals_per_hour: 2}}\nhorizon: 1d\n");
+  EXPECT_THAT(what.remarks.front(), HasSubstr("cluster.json: "));
+  const auto refused = scenario_of("inventory: [{snapshot: cluster.json, count: 2}]\n"
+                                   "demand: {plan: {arrivals_per_hour: 2}}\nhorizon: 1d\n");
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("stands beside count, storage, from or name"));
   const auto missing = scenario_of("inventory: [{snapshot: nowhere.json}]\n"

@@ -163,7 +163,8 @@ static void write(const model::server_reserved& in, v1::ServerReserved& out) {
 static void read(wire_reader& reader, const v1::SchedulingInForce& in,
                  model::scheduling_in_force& out) {
   reader.text("policy", in.policy(), out.policy);
-  out.schedulers = in.schedulers();
+  constexpr std::uint32_t schedulers_max = 1024; // far above what a controller can be set to
+  reader.small("schedulers", in.schedulers(), out.schedulers, schedulers_max);
 }
 static void read(wire_reader& reader, const v1::SchedulingPool& in,
                  std::pair<std::string, model::scheduling_in_force>& out) {
@@ -173,8 +174,13 @@ static void read(wire_reader& reader, const v1::SchedulingPool& in,
 static void read(wire_reader& reader, const v1::PlanBasis& in, model::plan_basis& out) {
   out.seen = in.seen();
   out.scheduler = in.scheduler();
-  out.attempt = in.attempts_before() + 1;
+  constexpr std::uint32_t attempts_max = 1'000'000;
+  reader.small("attempts_before", in.attempts_before(), out.attempt, attempts_max);
+  ++out.attempt;
+  constexpr model::duration longest = std::chrono::hours{24 * 365};
   out.ago = model::duration{in.ago()};
+  if (out.ago < model::duration::zero() || out.ago > longest)
+    reader.refuse("ago", "must be from 0 to a year");
   reader.ids("avoided", in.avoided(), out.avoided);
 }
 static void read(wire_reader& reader, const v1::ControllerStarted& in,

@@ -273,12 +273,17 @@ device_release release(random& dice) {
   return {id<device_id>(dice), number(dice)};
 }
 
+/// From 0 to `most`, both often.
+std::uint32_t up_to(random& dice, std::uint32_t most) {
+  return coin(dice) ? most : static_cast<std::uint32_t>(dice.below(most));
+}
+
 scheduling_in_force scheduling(random& dice) {
-  return {text(dice), integer<std::uint32_t>(dice)};
+  return {text(dice), up_to(dice, 1024)};
 }
 plan_basis basis(random& dice) {
-  return {number(dice), integer<std::uint32_t>(dice), integer<std::uint32_t>(dice),
-          duration{integer<std::int64_t>(dice)}, some(dice, id<host_id>)};
+  return {number(dice), up_to(dice, 1024), 1 + up_to(dice, 1'000'000),
+          std::chrono::hours{up_to(dice, 24 * 365)}, some(dice, id<host_id>)};
 }
 
 // One maker per alternative; a new alternative has no overload and does not compile.

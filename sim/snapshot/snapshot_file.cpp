@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <system_error>
 #include <utility>
@@ -67,7 +68,7 @@ std::vector<described_server> read_servers(const json_node& root, model::timesta
   return servers;
 }
 
-/// The models of a request, best first; nullopt after refusing it.
+/// The models of a request, best first, as `A|B`; empty: any.
 std::string models_of(const json_node& request) {
   auto models = request.text_or_empty("model", text_max);
   if (!request.has("alternatives"))
@@ -90,7 +91,8 @@ bool read_requests(const json_node& from, waiting_server& server) {
   bool simple = list.size() <= 1;
   for (std::size_t i = 0; i < list.size(); ++i) {
     const auto request = list.item(i);
-    simple = simple && !request.has("id");
+    for (const auto* exact : {"id", "vendor", "dev_type", "vendor_device_id"})
+      simple = simple && !request.has(exact);
     const auto count = request.has("count") ? request.number("count", 1, gpus_max) : 1;
     server.gpus = static_cast<std::uint16_t>(std::min(gpus_max, server.gpus + count));
     server.model = models_of(request);
@@ -105,7 +107,6 @@ std::vector<waiting_server> read_waiting(const json_node& root, model::timestamp
   for (std::size_t i = 0; i < list.size(); ++i) {
     const auto from = list.item(i);
     waiting_server made;
-    made.name = from.text("name", text_max);
     made.project = from.text("project", text_max);
     made.amount = from.amount("amount", amount_max);
     constexpr std::int64_t priority_max = 100;
@@ -119,6 +120,7 @@ std::vector<waiting_server> read_waiting(const json_node& root, model::timestamp
     else
       ++left_out;
   }
+  std::ranges::stable_sort(servers, std::greater{}, &waiting_server::priority);
   return servers;
 }
 
@@ -142,7 +144,6 @@ fleet_snapshot assemble(grouped_hosts&& hosts, const std::vector<described_serve
     stands.ends = server.ends;
   }
   made.hosts = std::move(hosts.groups);
-  made.host_names = std::move(hosts.names);
   made.remarks = std::move(hosts.remarks);
   if (leaving > 0)
     made.remarks.push_back(std::to_string(leaving) + " servers that are being deleted are left "

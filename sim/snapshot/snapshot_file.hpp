@@ -24,7 +24,6 @@ struct snapshot_options {
 
 /// A server that waits for a place, as a simulation asks for it.
 struct waiting_server {
-  std::string name;
   std::string project;
   model::resources amount;
   std::uint16_t gpus = 0;
@@ -40,8 +39,7 @@ struct fleet_snapshot {
   model::timestamp at{};
   std::vector<host_group> hosts; ///< hosts that are alike, by the first of them
   std::vector<standing_server> standing;
-  std::vector<std::string> host_names; ///< as standing_server::host counts them
-  std::vector<waiting_server> waiting; ///< by age
+  std::vector<waiting_server> waiting; ///< in the order of the queue
   /// What is not as in the cluster: hosts and devices that were left out, what was rounded.
   std::vector<std::string> remarks;
 };

@@ -72,8 +72,9 @@ std::vector<described_machine> read_machines(const json_node& root) {
       made.info.devices.push_back(read_device(device));
       made.reserves.push_back(device.amount("reserve", amount_max));
       const auto& all = made.info.devices;
-      if (n > 0 && all[n].address <= all[n - 1].address)
-        device.refuse("pci_address", "must be behind that of the device before it");
+      // Equal: a device that is gone, and another in its slot.
+      if (n > 0 && all[n].address < all[n - 1].address)
+        device.refuse("pci_address", "must not be before that of the device before it");
     }
   }
   return machines;
@@ -189,23 +190,28 @@ std::vector<std::optional<std::uint32_t>> strip(model::host_info& machine,
   return places;
 }
 
-/// A group's name: its machine's, with a number from the second of that name on.
-std::string name_for(const model::host_info& machine, const std::vector<host_group>& groups) {
-  const auto plain = machine.machine.empty() ? std::string{"host"} : machine.machine;
-  const auto is_taken = [&groups](const std::string& name) {
-    return std::ranges::find(groups, name, &host_group::name) != groups.end();
-  };
-  auto name = plain;
-  for (int number = 2; is_taken(name); ++number)
-    name = plain + "-" + std::to_string(number);
-  return name;
-}
+/// Groups' names: their machine's, with a number from the second of that name on.
+class group_names {
+public:
+  std::string next(const model::host_info& machine) {
+    const auto plain = machine.machine.empty() ? std::string{"host"} : machine.machine;
+    auto name = plain;
+    for (auto& number = given_[plain]; !taken_.insert(name).second;)
+      name = plain + "-" + std::to_string(++number + 1);
+    return name;
+  }
+
+private:
+  std::map<std::string, int> given_; ///< numbers, by the name before them
+  std::set<std::string> taken_;
+};
 
 struct tally {
   std::size_t closed = 0;
   std::size_t offline = 0;
   std::size_t tagged = 0;
   std::size_t missing = 0;
+  std::size_t healed = 0;
   std::size_t uneven = 0;
 };
 
@@ -220,6 +226,7 @@ std::vector<std::string> remarks_of(const tally& seen, bool with_closed) {
                                  "their servers");
   add(seen.offline, "hosts that are offline count as being there");
   add(seen.missing, "devices out of service are left out, with what goes only together with them");
+  add(seen.healed, "devices out of service that servers have count as good once those end");
   add(seen.tagged, "hosts have tags, which nobody asks for here");
   add(seen.uneven, "groups of hosts keep unequal reserves for their GPUs: each GPU has the mean");
   return remarks;
@@ -233,6 +240,7 @@ grouped_hosts group_hosts(const std::vector<described_machine>& machines,
   made.numbers.resize(hosts.size());
   made.devices.resize(hosts.size());
   tally seen;
+  group_names names;
   std::map<make, std::size_t> known;
   std::vector<std::vector<std::size_t>> members; // hosts of the document, by group
   for (std::size_t i = 0; i < hosts.size(); ++i) {
@@ -245,6 +253,8 @@ grouped_hosts group_hosts(const std::vector<described_machine>& machines,
     const auto& machine = machines[host.machine];
     const auto missing = missing_devices(machine, host);
     seen.missing += missing.size();
+    seen.healed += static_cast<std::size_t>(std::ranges::count_if(
+        host.out_of_service, [&host](std::uint32_t device) { return host.held.contains(device); }));
     const auto [kind, fresh] = known.try_emplace(
         make{host.machine, missing, host.reserve.cpus, host.reserve.memory_mib,
              host.reserve.storage_mib, host.cpu_overcommit_milli, host.memory_overcommit_milli},
@@ -252,10 +262,9 @@ grouped_hosts group_hosts(const std::vector<described_machine>& machines,
     auto whole = machine.info;
     made.devices[i] = strip(whole, missing);
     if (fresh) {
-      auto name = name_for(whole, made.groups);
       auto& group = made.groups.emplace_back();
       members.emplace_back();
-      group.name = std::move(name);
+      group.name = names.next(whole);
       group.machine = std::move(whole);
       auto& has = group.machine.capacity;
       has.cpus = without(has.cpus, host.reserve.cpus, host.cpu_overcommit_milli);
@@ -269,11 +278,10 @@ grouped_hosts group_hosts(const std::vector<described_machine>& machines,
     ++made.groups[kind->second].count;
     members[kind->second].push_back(i);
   }
+  std::uint32_t number = 0;
   for (const auto& group : members)
-    for (const auto host : group) {
-      made.numbers[host] = static_cast<std::uint32_t>(made.names.size());
-      made.names.push_back(hosts[host].name);
-    }
+    for (const auto host : group)
+      made.numbers[host] = number++;
   made.remarks = remarks_of(seen, with_closed);
   return made;
 }

@@ -48,7 +48,6 @@ read_hosts(const json_node& root, const std::vector<described_machine>& machines
 /// Hosts in groups, and where each host and device of the document went.
 struct grouped_hosts {
   std::vector<host_group> groups;
-  std::vector<std::string> names; ///< by number of the host in the simulation
   /// By host of the document: its number in the simulation; nullopt: it was left out.
   std::vector<std::optional<std::uint32_t>> numbers;
   /// By host of the document, then by device: its place in the group's machine; nullopt: left out.

@@ -69,7 +69,7 @@ struct cluster::machine final : queue_owner {
     std::int32_t attempt = 1;
     bool explain = false;
     model::timestamp since{};
-    std::uint64_t frees_before = 0;     ///< `frees_so_far` when it was asked
+    std::uint64_t frees_before = 0;     ///< queue_keeper::frees() when it was asked
     bool looked_beside = false;         ///< hosts kept for others were looked at, too
     std::vector<model::host_id> beside; ///< on these of them it would be in nobody's way
   };

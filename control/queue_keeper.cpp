@@ -228,7 +228,7 @@ bool queue_keeper::try_waiting(const model::server_record& server,
   auto request = to_placement_request(server.id, server.spec, now);
   const auto decision = decide(request, owner_.policy_of(server.spec->project), hosts);
   const auto* where = std::get_if<model::placement>(&decision);
-  return where != nullptr && leaves_room(request, *where) && owner_.place(server, request, *where);
+  return where != nullptr && owner_.place(server, request, *where);
 }
 
 // --- Planning beside kept hosts

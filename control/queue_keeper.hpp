@@ -57,7 +57,8 @@ public:
   /// The host must exist.
   [[nodiscard]] virtual host_tenancy tenancy_of(model::host_id host) const = 0;
 
-  /// Gives a waiting server its place; false: the place does not stand.
+  /// Gives a waiting server its place; false: the place does not stand, or would stand in the way
+  /// of another server (queue_keeper::leaves_room).
   virtual bool place(const model::server_record& server, const model::placement_request& request,
                      const model::placement& where) = 0;
   /// Keeps a host for a waiting server; nullopt: not any longer.

@@ -125,21 +125,28 @@ void counterfactual::pass_time(model::timestamp now) {
   using hours = std::chrono::duration<double, std::ratio<3600>>;
   while (true) {
     auto next = std::max(now, now_);
+    const auto& deadlines = waiting_.deadlines();
+    const bool gives_up = !deadlines.empty() && deadlines.begin()->first <= next;
+    if (gives_up)
+      next = std::max(deadlines.begin()->first, now_);
     const bool ends = !ends_.empty() && ends_.begin()->first <= next;
-    next = ends ? std::max(ends_.begin()->first, now_) : next;
+    if (ends)
+      next = std::max(ends_.begin()->first, now_);
     const hours passed{next - now_};
     happened_.hours += static_cast<double>(happened_.gpus) * passed.count();
     would_.hours += static_cast<double>(would_.gpus) * passed.count();
     now_ = next;
-    if (!ends)
+    if (ends) { // what comes free at a deadline is still in time
+      const auto server = ends_.begin()->second;
+      ends_.erase(ends_.begin());
+      leave(server, {});
+    } else if (gives_up) {
+      stop_waiting(courses_.at(deadlines.begin()->second));
+    } else {
       break;
-    const auto server = ends_.begin()->second;
-    ends_.erase(ends_.begin());
-    leave(server, {});
+    }
     let_settle();
   }
-  while (!waiting_.deadlines().empty() && waiting_.deadlines().begin()->first <= now_)
-    stop_waiting(courses_.at(waiting_.deadlines().begin()->second));
 }
 
 /// The queue's turn, as at the end of a step of the cluster's machine.

@@ -45,6 +45,9 @@ void counterfactual::take(const scheduler::inventory_update& update) {
     world_.apply(changed);
     keeper_.hosts_changed(now_);
     keeper_.free_up(host->host.id);
+    for (const auto& device : host->devices) // whose turnover nobody will report
+      if (device.state == device_state::lost)
+        is_clean(device.info.id);
   } else if (const auto* gone = std::get_if<scheduler::host_gone>(&update)) {
     world_.apply(*gone);
     keeper_.hosts_changed(now_);
@@ -204,7 +207,7 @@ void counterfactual::settle(course& who, const model::placement_request& request
 
 bool counterfactual::place(const model::server_record& server,
                            const model::placement_request& request, const model::placement& where) {
-  if (scheduler::check(world_, request, where))
+  if (scheduler::check(world_, request, where) || !keeper_.leaves_room(request, where))
     return false;
   settle(courses_.at(server.id), request, where);
   return true;
@@ -216,10 +219,11 @@ void counterfactual::reserve(model::server_id server, std::optional<model::reser
   waiting_.remove(record);
   record.reserved = std::move(where);
   waiting_.add(record);
-  if (before) {
-    keeper_.free_up(before->host);
+  if (!before)
+    return;
+  keeper_.free_up(before->host);
+  if (!record.reserved)
     keeper_.kept_host_given_up();
-  }
 }
 
 void counterfactual::on(const model::server_placed& event) {

@@ -9,13 +9,17 @@ namespace berth::sim {
 
 namespace {
 
-/// `A|B`; of a wish for any GPU the empty text.
-std::string models_of(const model::device_request& wish) {
+/// `A|B`, or the empty text if one of them takes any GPU; nullopt: it asks for more than a model.
+std::optional<std::string> models_of(const model::device_request& wish) {
   std::string text;
-  for (const auto& each : wish.alternatives)
-    if (!each.model.empty())
-      (text += text.empty() ? "" : "|") += each.model;
-  return text;
+  bool any = false;
+  for (const auto& each : wish.alternatives) {
+    if (!each.vendor.empty() || each.vendor_device || (each.type && !model::is_gpu(*each.type)))
+      return std::nullopt;
+    any = any || each.model.empty();
+    (text += text.empty() ? "" : "|") += each.model;
+  }
+  return any ? std::string{} : text;
 }
 
 /// The GPUs of all wishes together, if they are of one kind.
@@ -26,10 +30,11 @@ struct gpus_wanted {
 std::optional<gpus_wanted> gpus_of(const model::server_spec& spec) {
   gpus_wanted all;
   for (const auto& wish : spec.devices) {
-    if (wish.id || (all.count > 0 && models_of(wish) != all.models))
+    const auto models = models_of(wish);
+    if (wish.id || !models || (all.count > 0 && *models != all.models))
       return std::nullopt;
     all.count += wish.count;
-    all.models = models_of(wish);
+    all.models = *models;
   }
   return all;
 }
@@ -56,8 +61,7 @@ void log_demand::created(const model::log_record& record, const model::server_re
   ++made_.report.rows;
   const auto gpus = gpus_of(server.spec);
   if (!gpus || gpus->count > gpus_max)
-    return leave_out(record.sequence,
-                     "a server must ask for GPUs of one kind, and for none by its id",
+    return leave_out(record.sequence, "a server must ask for GPUs of one kind by their model alone",
                      server.spec->name);
   arrival one;
   one.when = server.created_at - *made_.start;

@@ -15,8 +15,9 @@ namespace berth::sim {
 /// it. Of a server that is still there, or never had a place, the lifetime is what its owner
 /// expected; without that it is endless.
 ///
-/// A simulation asks for GPUs of one kind: a server that asks for several kinds, or for a device by
-/// its id, is left out, with a row in the report. What an operator attached later is not in it.
+/// A simulation asks for GPUs of one kind: a server that asks for several kinds, for other
+/// devices, for one by its id, or for a vendor's is left out, with a row in the report. What an
+/// operator attached later is not in it.
 class log_demand {
 public:
   /// The records of the log, in order.

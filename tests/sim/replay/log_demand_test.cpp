@@ -98,16 +98,23 @@ TEST_F(LogDemand, WhatASimulationCannotAskForIsLeftOutAndSaid) {
   auto named = asking(1, "H100");
   named.devices[0].id = model::device_id{{3, 3}};
   create(1, 2, named, true);
+  auto card = asking(1, "");
+  card.devices[0].alternatives[0].type = model::dev_type::pci;
+  create(2, 4, card, true);
+  auto choosy = asking(1, "H100");
+  choosy.devices[0].alternatives.emplace_back(); // or any
+  create(2, 5, choosy, true);
   auto same = asking(1, "H100");
   same.devices.push_back(same.devices[0]); // two wishes of one kind are one
   create(2, 3, same, true);
   const auto seen = all();
-  ASSERT_EQ(seen.arrivals.size(), 1U);
-  EXPECT_EQ(seen.arrivals[0].gpus, 2);
-  EXPECT_EQ(seen.report.rows, 3U);
-  EXPECT_EQ(seen.report.skipped, 2U);
+  ASSERT_EQ(seen.arrivals.size(), 2U);
+  EXPECT_EQ(seen.names.models.name(seen.arrivals[0].model), "");
+  EXPECT_EQ(seen.arrivals[1].gpus, 2);
+  EXPECT_EQ(seen.report.rows, 5U);
+  EXPECT_EQ(seen.report.skipped, 3U);
   ASSERT_EQ(seen.report.reasons.size(), 1U);
-  EXPECT_EQ(seen.report.reasons[0].first_lines, (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(seen.report.reasons[0].first_lines, (std::vector<std::uint64_t>{1, 2, 3}));
 }
 
 } // namespace

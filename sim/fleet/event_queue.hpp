@@ -12,12 +12,12 @@ enum class event_kind : std::uint8_t {
   rack_mended,
   machine_mended,
   device_mended,
-  work_ends, ///< maintenance; subject: the plan, life: its batch
+  work_ends, ///< maintenance; subject: in works_
   device_clean,
   server_ends,
-  wait_ends,  ///< subject and life: the halves of the server's number
-  queue_look, ///< the queue's keeper asked for it
-  work_closes,
+  wait_ends,   ///< subject and life: the halves of the server's number
+  queue_look,  ///< the queue's keeper asked for it
+  work_closes, ///< subject: the plan, life: its batch
   work_begins,
   rack_fails,
   machine_fails,

@@ -12,8 +12,7 @@ namespace berth::sim {
 fleet::fleet(const scenario& what, const demand_names& names, event_queue& later,
              std::uint64_t seed, run_result& result, observer* watching)
     : what_{what}, names_{names}, later_{later}, seed_{seed}, result_{result}, watching_{watching},
-      policy_{what.policy}, allocation_{scheduler::server_allocated{}}, capacity_{what.shapes},
-      members_(what.hosts.size()) {
+      policy_{what.policy}, allocation_{scheduler::server_allocated{}}, capacity_{what.shapes} {
   result_.shapes = what.shapes;
   name_models();
   size_rows();
@@ -62,7 +61,6 @@ void fleet::add_hosts(std::int64_t now, std::uint32_t group) {
 void fleet::add_host(std::int64_t now, std::uint32_t group) {
   const auto number = static_cast<std::uint32_t>(hosts_.size());
   hosts_.push_back({group, static_cast<std::uint32_t>(devices_.size())});
-  members_[group].push_back(number);
   for (const auto& info : what_.hosts[group].machine.devices) {
     const auto at = static_cast<std::uint32_t>(devices_.size());
     devices_.push_back({.host = number, .model = model_number(info.model)});
@@ -203,10 +201,10 @@ bool fleet::happen(const event& what) {
     close_for_work(now, what.subject, what.life);
     return true;
   case event_kind::work_begins:
-    begin_work(now, what.subject, what.life);
+    begin_work(now, what.subject);
     return true;
   case event_kind::work_ends:
-    end_work(now, what.subject, what.life);
+    end_work(now, what.subject);
     return true;
   }
   return false;

@@ -82,7 +82,8 @@ private:
     std::uint32_t first_server = nobody;
     std::uint32_t failures = 0;
     std::uint8_t down = 0;   ///< reasons why it is not there: itself, its rack, maintenance
-    std::uint8_t closed = 0; ///< maintenance for which it takes no new servers
+    std::uint8_t closed = 0; ///< plans of maintenance for which it takes no new servers
+    std::uint8_t works = 0;  ///< and of those that are at work on it
   };
   struct server {
     std::uint32_t host = nobody; ///< nobody: the slot is free
@@ -115,11 +116,15 @@ private:
     std::uint32_t count = 0;
     std::uint32_t failures = 0;
   };
+  /// Hosts that are closed for one batch of a maintenance.
+  struct work {
+    std::uint32_t plan = 0;
+    std::vector<std::uint32_t> hosts;
+  };
   struct waiter {
     model::server_record record; ///< as the queue knows it
     arrival wanted;
     std::uint32_t asked = 0; ///< in shapes_
-    std::string refused_by;  ///< when it came
   };
 
   // --- Hosts (fleet.cpp)
@@ -157,7 +162,7 @@ private:
 
   // --- Servers that wait (fleet_queue.cpp)
   void wait(std::int64_t now, std::uint64_t number, const arrival& wanted, std::uint32_t asked,
-            model::duration patience, std::string rule);
+            model::duration patience);
   bool end_wait(std::int64_t now, std::uint64_t number);
   void stop_waiting(model::server_id id);
   void free_up(std::uint32_t which);
@@ -195,8 +200,8 @@ private:
   void mend_device(std::int64_t now, std::uint32_t which);
   void plan_maintenance();
   void close_for_work(std::int64_t now, std::uint32_t plan, std::uint32_t batch);
-  void begin_work(std::int64_t now, std::uint32_t plan, std::uint32_t batch);
-  void end_work(std::int64_t now, std::uint32_t plan, std::uint32_t batch);
+  void begin_work(std::int64_t now, std::uint32_t number);
+  void end_work(std::int64_t now, std::uint32_t number);
   [[nodiscard]] std::vector<std::uint32_t> hosts_of(const maintenance_plan& plan,
                                                     std::uint32_t batch) const;
   void look_at_capacity(moment& seen);
@@ -225,7 +230,7 @@ private:
   std::vector<server> servers_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<rack> racks_;
-  std::vector<std::vector<std::uint32_t>> members_; ///< hosts by group
+  std::vector<work> works_;
 
   control::waiting_queue waiting_;
   std::unordered_map<model::server_id, waiter> waiters_; ///< only looked up

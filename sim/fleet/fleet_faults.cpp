@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "sim/fleet/fleet.hpp"
 #include "sim/fleet/names.hpp"
@@ -165,13 +166,14 @@ void fleet::plan_maintenance() {
   }
 }
 
-/// Hosts that come later are not part of the batches before.
+/// In the order in which they came, so that a purchase moves nobody to another batch. Who comes
+/// when its batch is closed already is left out.
 std::vector<std::uint32_t> fleet::hosts_of(const maintenance_plan& plan,
                                            std::uint32_t batch) const {
   std::vector<std::uint32_t> all;
-  for (std::size_t group = 0; group < members_.size(); ++group)
-    if (plan.group.empty() || what_.hosts[group].name == plan.group)
-      all.insert(all.end(), members_[group].begin(), members_[group].end());
+  for (std::uint32_t which = 0; which < hosts_.size(); ++which)
+    if (plan.group.empty() || what_.hosts[hosts_[which].group].name == plan.group)
+      all.push_back(which);
   const auto first = std::min<std::size_t>(std::size_t{batch} * plan.at_once, all.size());
   const auto count = std::min<std::size_t>(plan.at_once, all.size() - first);
   return {all.begin() + static_cast<std::ptrdiff_t>(first),
@@ -181,29 +183,33 @@ std::vector<std::uint32_t> fleet::hosts_of(const maintenance_plan& plan,
 void fleet::close_for_work(std::int64_t now, std::uint32_t number, std::uint32_t batch) {
   const auto& plan = what_.maintenance[number];
   const auto turn_comes = sum(plan.from.count(), std::int64_t{batch} * plan.lasts.count());
-  const auto chosen = hosts_of(plan, batch);
+  auto chosen = hosts_of(plan, batch);
   if (chosen.empty())
     return;
   for (const auto which : chosen) {
     ++hosts_[which].closed;
     publish(now, which);
   }
-  schedule(turn_comes, event_kind::work_begins, number, batch);
+  schedule(turn_comes, event_kind::work_begins, static_cast<std::uint32_t>(works_.size()));
+  works_.push_back({number, std::move(chosen)});
   schedule(std::max(now, sum(turn_comes, plan.lasts.count() - plan.drain.count())),
            event_kind::work_closes, number, batch + 1);
 }
 
-void fleet::begin_work(std::int64_t now, std::uint32_t number, std::uint32_t batch) {
-  const auto& plan = what_.maintenance[number];
-  for (const auto which : hosts_of(plan, batch))
+void fleet::begin_work(std::int64_t now, std::uint32_t number) {
+  for (const auto which : works_[number].hosts) {
+    ++hosts_[which].works;
     take_down(now, which, by_work, result_.evicted);
-  schedule(sum(now, plan.lasts.count()), event_kind::work_ends, number, batch);
+  }
+  schedule(sum(now, what_.maintenance[works_[number].plan].lasts.count()), event_kind::work_ends,
+           number);
 }
 
-void fleet::end_work(std::int64_t now, std::uint32_t number, std::uint32_t batch) {
-  for (const auto which : hosts_of(what_.maintenance[number], batch)) {
+void fleet::end_work(std::int64_t now, std::uint32_t number) {
+  for (const auto which : works_[number].hosts) {
     --hosts_[which].closed;
-    bring_back(now, which, by_work);
+    if (--hosts_[which].works == 0)
+      bring_back(now, which, by_work);
     publish(now, which);
   }
 }

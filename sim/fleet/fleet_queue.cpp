@@ -10,7 +10,7 @@ namespace berth::sim {
 // Servers that wait, as the production queue's keeper sees and serves them.
 
 void fleet::wait(std::int64_t now, std::uint64_t number, const arrival& wanted, std::uint32_t asked,
-                 model::duration patience, std::string rule) {
+                 model::duration patience) {
   model::server_record record;
   record.id = server_name(number);
   record.spec = shapes_[asked].spec;
@@ -20,7 +20,7 @@ void fleet::wait(std::int64_t now, std::uint64_t number, const arrival& wanted, 
   if (what_.tell_lifetimes && wanted.lifetime != endless)
     record.spec.edit([&](model::server_spec& spec) { spec.lifetime = wanted.lifetime; });
   waiting_.add(record);
-  waiters_.emplace(record.id, waiter{record, wanted, asked, std::move(rule)});
+  waiters_.emplace(record.id, waiter{record, wanted, asked});
   gpus_waiting_ += wanted.gpus;
   result_.longest_queue = std::max<std::uint64_t>(result_.longest_queue, waiting_.size());
   if (patience != endless)
@@ -41,8 +41,9 @@ bool fleet::end_wait(std::int64_t now, std::uint64_t number) {
   auto decided = decide(request);
   if (const auto* where = std::get_if<model::placement>(&decided)) {
     serving_ = now;
-    place(found->second.record, request, *where);
-    return true;
+    if (place(found->second.record, request, *where))
+      return true;
+    decided = model::refusal{};
   }
   ++result_.gave_up;
   refuse(now, number, found->second.wanted, deciding_rule(std::get<model::refusal>(decided)));
@@ -143,7 +144,7 @@ fleet::supply_of(model::host_id id, const model::placement_request& request) con
     auto& leaving = supply.servers.emplace_back();
     if (one.ends != 0)
       leaving.ends = as_time(one.ends);
-    leaving.created = one.number;
+    leaving.created = age_of(one.number);
     leaving.amount = shapes_[one.asked].request.amount;
     for (auto number = one.first_device; number != nobody; number = devices_[number].next) {
       ++leaving.held;
@@ -160,7 +161,7 @@ control::host_tenancy fleet::tenancy_of(model::host_id id) const {
     const auto& one = servers_[slot];
     const auto& asked = shapes_[one.asked].request;
     auto& tenant = all.tenants.emplace_back();
-    tenant.created = one.number;
+    tenant.created = age_of(one.number);
     if (one.ends != 0)
       tenant.ends = as_time(one.ends);
     tenant.holds.server = server_name(one.number);
@@ -176,6 +177,8 @@ control::host_tenancy fleet::tenancy_of(model::host_id id) const {
 
 bool fleet::place(const model::server_record& record, const model::placement_request& request,
                   const model::placement& where) {
+  if (!queue_.leaves_room(request, where))
+    return false;
   const auto& it = waiters_.at(record.id);
   const auto wanted = it.wanted;
   const auto asked = it.asked;

@@ -24,11 +24,10 @@ void fleet::arrive(std::int64_t now, const arrival& wanted) {
     settle(now, request, asked, wanted.lifetime, std::move(*where));
     return count_placed(wanted, {});
   }
-  auto rule = deciding_rule(std::get<model::refusal>(decided));
   const auto patience = wanted.patience == unstated ? what_.patience : wanted.patience;
   if (patience.count() > 0)
-    return wait(now, number, wanted, asked, patience, std::move(rule));
-  refuse(now, number, wanted, rule);
+    return wait(now, number, wanted, asked, patience);
+  refuse(now, number, wanted, deciding_rule(std::get<model::refusal>(decided)));
 }
 
 /// As the controller does with a request: beside hosts that are kept for others, if need be.

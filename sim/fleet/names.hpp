@@ -25,6 +25,11 @@ inline model::server_id server_name(std::uint64_t number) {
 /// Servers that are there from the start have numbers from here on, behind all that arrive.
 inline constexpr std::uint64_t standing_numbers = std::uint64_t{1} << 40U;
 
+/// The order in which servers were created: those that were there from the start are the oldest.
+inline std::uint64_t age_of(std::uint64_t number) {
+  return number >= standing_numbers ? number - standing_numbers : number + standing_numbers;
+}
+
 inline std::uint32_t number_of(const model::uuid& id) {
   return static_cast<std::uint32_t>(id.low);
 }
@@ -36,8 +41,10 @@ inline std::int64_t sum(std::int64_t now, std::int64_t more) {
   return more > never - now ? never : now + more;
 }
 
+/// At most `never`.
 inline std::int64_t drawn(model::random& dice, model::duration mean) {
-  return std::llround(unit_exponential(dice) * static_cast<double>(mean.count()));
+  const auto time = unit_exponential(dice) * static_cast<double>(mean.count());
+  return time < static_cast<double>(never) ? std::llround(time) : never;
 }
 
 inline model::timestamp as_time(std::int64_t now) {

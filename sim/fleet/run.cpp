@@ -88,15 +88,18 @@ public:
   /// `horizon` zero: not known.
   explicit recorder(model::duration horizon) {
     constexpr model::duration finest = std::chrono::minutes{1};
-    step_ = std::max(finest.count(), horizon.count() / static_cast<std::int64_t>(moments_max) + 1);
+    step_ =
+        std::max(finest.count(), horizon.count() / static_cast<std::int64_t>(moments_max - 1) + 1);
   }
   /// Nothing has changed since the last call; now it is about to.
   void up_to(std::int64_t now, fleet& seen) {
     while (due_ <= now) {
+      if (series_.size() == moments_max) {
+        thin();
+        continue;
+      }
       series_.push_back(seen.look(due_));
       due_ += step_;
-      if (series_.size() == moments_max)
-        thin();
     }
   }
   [[nodiscard]] std::vector<moment> take() && { return std::move(series_); }
@@ -127,21 +130,24 @@ public:
   run_result play() && {
     const auto end = what_.horizon.count() > 0 ? what_.horizon.count() : INT64_MAX;
     hosts_.begin();
-    for (auto next = demand_.next(); next && next->when.count() < end && !result_.cut;
-         next = demand_.next()) {
+    for (auto next = demand_.next(); next && next->when.count() < end; next = demand_.next()) {
       happen_until(next->when.count()); // what frees comes before what takes
+      if (result_.cut)
+        break;
       move_to(next->when.count());
       hosts_.arrive(now_, *next);
       ++result_.events;
+      show();
     }
-    if (what_.horizon.count() > 0 && !result_.cut) {
+    if (what_.horizon.count() > 0)
       happen_until(end - 1);
-      if (!result_.cut)
-        move_to(end);
-    }
+    if (what_.horizon.count() > 0 && !result_.cut)
+      move_to(end);
     hosts_.serve(now_);
     hosts_.finish(now_);
     result_.series = std::move(record_).take();
+    for (auto& each : result_.series)
+      each.rows.resize(result_.rows.size(), nothing_there); // those that came later
     result_.span = model::duration{now_};
     return std::move(result_);
   }

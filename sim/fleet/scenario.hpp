@@ -44,7 +44,7 @@ struct failure_rate {
 /// Hosts of a group that are taken out of service one batch after another. From `drain` before its
 /// turn a host takes no new servers; those that are still there when its turn comes are evicted.
 struct maintenance_plan {
-  std::string group;         ///< a host_group's name; empty: every host, group by group
+  std::string group; ///< a host_group's name; empty: every host, in the order in which they came
   model::duration from{};    ///< the first batch's turn
   model::duration lasts{};   ///< until a batch is back and the next one's turn comes
   model::duration drain{};   ///< how long before its turn a host is closed

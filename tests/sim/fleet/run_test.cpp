@@ -428,6 +428,54 @@ TEST(FleetRun, MaintenanceClosesAHostThenEvictsAndGivesItBack) {
   EXPECT_EQ(only(result).held_seconds, 2.5 * 3600 + 60);
 }
 
+TEST(FleetRun, MaintenanceGivesBackTheHostsThatItTookWhoeverCameMeanwhile) {
+  scenario what;
+  what.hosts = {hosts(1, 1), hosts(1, 1)};
+  what.hosts[0].name = "bought";
+  what.hosts[0].from = hours{5};
+  what.horizon = hours{20};
+  what.maintenance = {{.group = "", .from = hours{4}, .lasts = hours{4}, .drain = hours{1}}};
+  // The old host is gone from 4 h to 8 h, the one that came at 5 h from 8 h to 12 h.
+  const auto result = played(what, demand_of({{13 * 3600, 1, 60}, {13 * 3600, 1, 60}}));
+  expect_conserved(result);
+  EXPECT_EQ(result.placed, 2U) << "both are open again";
+  EXPECT_EQ(only(result).broken_seconds, 2 * 4 * 3600);
+}
+
+TEST(FleetRun, TwoPlansOfMaintenanceKeepAHostUntilBothAreDone) {
+  scenario what;
+  what.hosts = {hosts(1, 1)};
+  what.horizon = hours{20};
+  what.maintenance = {{.group = "", .from = hours{2}, .lasts = hours{4}, .drain = {}},
+                      {.group = "", .from = hours{4}, .lasts = hours{4}, .drain = {}}};
+  EXPECT_EQ(only(played(what, demand_of({}))).broken_seconds, 6 * 3600);
+}
+
+TEST(FleetRun, WhatHardlyEverFailsDoesNotFailAtTheStart) {
+  // A time that does not fit into 64 bits of nanoseconds is one that never comes.
+  scenario what;
+  what.hosts = {hosts(200, 8)};
+  what.hosts[0].hosts_per_rack = 1;
+  what.horizon = days{1};
+  what.devices = what.machines = what.racks = {days{36'500}, days{36'500}};
+  const auto result = played(what, demand_of({{0, 1, 0}}));
+  EXPECT_LT(only(result).broken_seconds, 0.01 * only(result).gpu_seconds);
+  EXPECT_EQ(result.span, model::duration{days{1}});
+}
+
+TEST(FleetRun, MomentsAreAsManyAsMayBe) {
+  scenario what;
+  what.hosts = {hosts(1, 1)};
+  for (const auto length : {days{10}, days{30}, days{365}}) {
+    what.horizon = length;
+    const auto series = played(what, demand_of({})).series;
+    EXPECT_GT(series.size(), moments_max - 3);
+    EXPECT_LE(series.size(), moments_max);
+    EXPECT_EQ(series.front().at, model::duration{});
+    EXPECT_GT(series.back().at, length * 99 / 100);
+  }
+}
+
 TEST(FleetRun, TheHostsOfARackFailTogether) {
   scenario what;
   what.hosts = {hosts(8, 1)};

@@ -42,6 +42,7 @@ public:
       if (auto added = add(entry, into.base); !added)
         return added;
     into.remarks = std::move(remarks_);
+    into.waiting = std::move(waiting_);
     for (const auto& offer : draft_.goal.offers)
       if (auto added = add(offer, into.goal); !added)
         return added;
@@ -135,6 +136,10 @@ private:
     if (entry.count || entry.storage_mib || entry.from.count() > 0 || !entry.name.empty())
       return context_.wrong(path, "stands beside count, storage, from or name: a cluster's hosts "
                                   "are there from the start, as they are");
+    if (entry.own.cpu_overcommit || entry.own.memory_overcommit)
+      return context_.wrong(path, "stands beside an overcommit: that of its hosts counts");
+    if (draft_.everywhere.cpu_overcommit || draft_.everywhere.memory_overcommit)
+      remarks_.push_back(entry.snapshot + ": its hosts keep the overcommit that they have");
     auto read = read_snapshot_file(entry.snapshot);
     if (!read)
       return context_.wrong(path, "cannot be used: " + read.error().message);
@@ -143,6 +148,7 @@ private:
       before += group.from.count() == 0 ? group.count : 0;
     for (auto& group : read->hosts) {
       group.name = unused(group.name);
+      group.hosts_per_rack = racks_of(entry.own);
       if (auto pushed = push(entry, std::move(group), into); !pushed)
         return pushed;
     }
@@ -152,9 +158,8 @@ private:
     }
     for (const auto& remark : read->remarks)
       remarks_.push_back(entry.snapshot + ": " + remark);
-    if (!read->waiting.empty())
-      remarks_.push_back(fmt::format("{}: {} servers that wait there are not part of the demand",
-                                     entry.snapshot, read->waiting.size()));
+    for (auto& server : read->waiting)
+      waiting_.push_back(std::move(server));
     return {};
   }
 
@@ -216,7 +221,11 @@ private:
     const auto& all = draft_.everywhere;
     group.cpu_overcommit_milli = milli(own.cpu_overcommit, all.cpu_overcommit);
     group.memory_overcommit_milli = milli(own.memory_overcommit, all.memory_overcommit);
-    group.hosts_per_rack = own.hosts_per_rack.value_or(all.hosts_per_rack.value_or(0));
+    group.hosts_per_rack = racks_of(own);
+  }
+
+  [[nodiscard]] std::uint32_t racks_of(const host_settings& own) const {
+    return own.hosts_per_rack.value_or(draft_.everywhere.hosts_per_rack.value_or(0));
   }
 
   result<void> push(const host_entry& entry, host_group&& group, scenario& into) {
@@ -278,6 +287,7 @@ private:
   const std::array<source, 3> all_sources_ = sources();
   std::set<std::string> names_;
   std::vector<std::string> remarks_;
+  std::vector<waiting_server> waiting_;
   std::uint64_t hosts_ = 0;
   std::map<std::string, model::host_info> machines_;
 };

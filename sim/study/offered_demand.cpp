@@ -29,6 +29,36 @@ private:
   demand_source source_;
 };
 
+/// Those who wait at the start, then what arrives.
+class after_waiting final : public arrival_source {
+public:
+  after_waiting(std::span<const waiting_server> waiting, std::unique_ptr<arrival_source> rest)
+      : names_{rest->names()}, rest_{std::move(rest)} {
+    for (const auto& server : waiting) {
+      auto& one = first_.emplace_back();
+      one.lifetime = server.lifetime.value_or(endless);
+      one.patience = server.patience;
+      one.vcpus = static_cast<std::uint32_t>(std::min(server.amount.cpus, vcpus_max));
+      one.memory_mib =
+          static_cast<std::uint32_t>(std::min(server.amount.memory_mib, memory_mib_max));
+      one.gpus = server.gpus;
+      one.model = names_.models.number_of(server.model);
+      one.project = names_.projects.number_of(server.project);
+    }
+  }
+
+  [[nodiscard]] std::optional<arrival> next() override {
+    return at_ < first_.size() ? std::optional{first_[at_++]} : rest_->next();
+  }
+  [[nodiscard]] const demand_names& names() const override { return names_; }
+
+private:
+  demand_names names_; ///< those of the rest keep their numbers
+  std::unique_ptr<arrival_source> rest_;
+  std::vector<arrival> first_;
+  std::size_t at_ = 0;
+};
+
 /// A part of a model's name will do, as for a server.
 model::result<void> check_demand(const demand_names& names, bool asks_gpus,
                                  std::span<const host_group> hosts) {
@@ -82,6 +112,13 @@ model::result<void> check_plan(const demand_plan& plan, std::span<const host_gro
 }
 
 model::result<std::unique_ptr<arrival_source>> offered_demand::arrivals(std::uint64_t seed) const {
+  auto made = arriving(seed);
+  if (!made || waiting_.empty())
+    return made;
+  return std::make_unique<after_waiting>(waiting_, std::move(*made));
+}
+
+model::result<std::unique_ptr<arrival_source>> offered_demand::arriving(std::uint64_t seed) const {
   if (!plan_)
     return std::make_unique<trace_arrivals>(seen_);
   auto drawn = demand_generator::make(*plan_, seed, horizon_);
@@ -90,16 +127,19 @@ model::result<std::unique_ptr<arrival_source>> offered_demand::arrivals(std::uin
   return std::make_unique<demand_generator>(*std::move(drawn));
 }
 
-model::result<offered_demand> offer(const study& what) {
+model::result<offered_demand> offer(const study& what, std::span<const host_group> more) {
+  auto hosts = what.base.hosts;
+  hosts.insert(hosts.end(), more.begin(), more.end());
   offered_demand made;
   made.horizon_ = what.base.horizon;
+  made.waiting_ = what.waiting;
   const auto& input = what.demand;
   if (input.plan) {
     made.plan_ = input.plan;
-    if (auto checked = check_plan(*made.plan_, what.base.hosts); !checked)
+    if (auto checked = check_plan(*made.plan_, hosts); !checked)
       return tl::unexpected{std::move(checked.error())};
   } else {
-    auto seen = read_trace(input, what.base.hosts);
+    auto seen = read_trace(input, hosts);
     if (!seen)
       return tl::unexpected{std::move(seen.error())};
     made.seen_ = std::make_shared<const demand>(*std::move(seen));

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "model/failure.hpp"
 #include "sim/demand/fit.hpp"
@@ -27,8 +28,11 @@ public:
   [[nodiscard]] const demand_plan* plan() const { return plan_ ? &*plan_ : nullptr; }
 
 private:
-  friend model::result<offered_demand> offer(const study& what);
+  friend model::result<offered_demand> offer(const study& what, std::span<const host_group> more);
 
+  [[nodiscard]] model::result<std::unique_ptr<arrival_source>> arriving(std::uint64_t seed) const;
+
+  std::vector<waiting_server> waiting_;
   std::shared_ptr<const demand> seen_;
   std::optional<demand_fit> fitted_;
   std::optional<demand_plan> plan_;
@@ -38,7 +42,9 @@ private:
 /// Reads the trace of a study and fits a plan to it, or takes the plan that it has. Fails when the
 /// trace cannot be read or fitted or is empty, the plan is not sound, or the demand asks for GPUs
 /// or models that the inventory has none of.
-[[nodiscard]] model::result<offered_demand> offer(const study& what);
+/// `more`: hosts that may come besides.
+[[nodiscard]] model::result<offered_demand> offer(const study& what,
+                                                  std::span<const host_group> more = {});
 
 /// Whether hosts have what a plan asks for: GPUs at all, and each model that it names.
 [[nodiscard]] model::result<void> check_plan(const demand_plan& plan,

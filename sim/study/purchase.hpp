@@ -31,9 +31,9 @@ struct purchase_answer {
 
 /// Looks for the cheapest purchase with which the service is as good as the study's goal asks, at
 /// the study's confidence: the upper end of a one-sided interval over the seeds must keep it. The
-/// policy is the study's first. Takes for granted that more hosts serve no worse: of each offer the
-/// smallest number that does is found by halving, and nothing that would cost more than what was
-/// found is played.
+/// policy is the study's first. Takes for granted that more hosts serve no worse: of the last offer
+/// the smallest number that does is found by halving, for every number of the others that can still
+/// be cheaper than what was found.
 ///
 /// Fails with invalid_argument without offers or with fewer than two seeds, and as play() does.
 [[nodiscard]] model::result<purchase_answer>
@@ -42,9 +42,10 @@ find_purchase(const study& what, const offered_demand& demand, const play_option
 /// The scenario with so many hosts of each offer.
 [[nodiscard]] scenario with_purchase(const study& what, const std::vector<std::uint32_t>& counts);
 
-/// A share of the GPUs asked for that must be refused on these hosts, whatever the policy, however
-/// long the servers wait: those of servers that no host holds even when empty, and what all GPUs
-/// together cannot serve in the time (those who would stay longest left out first).
+/// A share of the GPUs asked for that must be refused on these hosts, whatever the policy: those of
+/// servers that no host holds even when empty, and that give up before the end; and what all GPUs
+/// together cannot serve in the time, those who would stay longest left out first. The latter is 0
+/// where failures or maintenance end servers early.
 struct refusal_bound {
   double misfits_percent = 0; ///< of servers that no host holds
   double overload_percent = 0;

@@ -65,6 +65,18 @@ double least_seconds(const arrival& one, const scenario& what, model::duration e
   return one.lifetime == endless ? left : std::min(left, in_seconds(one.lifetime));
 }
 
+/// Whether a server that never gets a place is refused before the end.
+bool gives_up(const arrival& one, const scenario& what, model::duration end) {
+  const auto patience = one.patience == unstated ? what.patience : one.patience;
+  return patience == model::duration::zero() || patience < end - one.when;
+}
+
+/// Whether servers stay as long as they want, once they have a place.
+bool is_undisturbed(const scenario& what) {
+  return what.devices.mean_between.count() == 0 && what.machines.mean_between.count() == 0 &&
+         what.racks.mean_between.count() == 0 && what.maintenance.empty();
+}
+
 double gpu_seconds(const scenario& what, model::duration end) {
   double sum = 0;
   for (const auto& group : what.hosts)
@@ -107,7 +119,8 @@ model::result<refusal_bound> bound_of(const scenario& what, const offered_demand
     if (!fits)
       return tl::unexpected{fits.error()};
     gpus += next->gpus;
-    misfits += *fits ? 0 : next->gpus;
+    // Who still waits when the run ends is not refused.
+    misfits += *fits || !gives_up(*next, what, end) ? 0 : next->gpus;
     last = next->when;
     if (next->gpus > 0)
       all.emplace_back(*next, *fits);
@@ -129,7 +142,8 @@ model::result<refusal_bound> bound_of(const scenario& what, const offered_demand
   bound.gpu_days_asked = asked / day;
   if (gpus > 0) {
     bound.misfits_percent = 100 * misfits / gpus;
-    bound.overload_percent = 100 * left_out(claims, asked, there) / gpus;
+    if (is_undisturbed(what)) // else one that fails holds less than it asked for
+      bound.overload_percent = 100 * left_out(claims, asked, there) / gpus;
   }
   return bound;
 }

@@ -1,6 +1,5 @@
 #include "sim/study/run_store.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <filesystem>
 #include <sstream>
@@ -17,7 +16,9 @@ namespace {
 
 constexpr std::string_view magic = "berth-sim runs 1 ";
 constexpr std::size_t header_size = magic.size() + 16 + 1; ///< fingerprint in hex, new line
-constexpr std::size_t frame_size = 4 * 8; ///< variant, seed, length, checksum before a run's bytes
+/// Before a run's bytes: variant, seed and length, the checksum of these, that of the bytes.
+constexpr std::size_t frame_size = 5 * 8;
+constexpr std::size_t head_size = 3 * 8;
 
 /// FNV-1a over numbers and texts, so that different studies hardly give the same.
 class digest {
@@ -60,11 +61,23 @@ void add_group(digest& to, const host_group& group) {
   to.add(std::int64_t{group.memory_overcommit_milli});
   to.add(std::uint64_t{group.hosts_per_rack});
   to.add(group.machine.capacity);
-  to.add(std::uint64_t{group.machine.partitions.size()});
+  to.add(std::int64_t{group.machine.numa_nodes});
+  for (const auto& partition : group.machine.partitions) {
+    to.add(partition.fabric);
+    to.add(std::int64_t{partition.id});
+    for (const auto module : partition.modules)
+      to.add(std::int64_t{module});
+  }
   for (const auto& device : group.machine.devices) {
+    to.add(device.vendor);
     to.add(device.model);
     to.add(model::to_string(device.address));
+    to.add(model::to_string(device.vendor_device));
+    to.add(static_cast<std::int64_t>(device.default_type));
     to.add(std::int64_t{device.numa_node});
+    for (const auto& place : {device.pcie_root, device.pcie_switch, device.fabric,
+                              device.allocation_unit, device.unusable_reason})
+      to.add(place);
   }
 }
 
@@ -99,13 +112,14 @@ void add_scenario(digest& to, const scenario& what) {
 }
 
 model::result<void> add_arrivals(digest& to, const offered_demand& demand) {
-  constexpr int looked_at = 100'000;
+  constexpr std::uint64_t drawn_max = 100'000; // then they go on as they began
+  const auto most = demand.plan() != nullptr ? drawn_max : UINT64_MAX;
   auto arrivals = demand.arrivals(1);
   if (!arrivals)
     return tl::unexpected{std::move(arrivals.error())};
   for (const auto& name : (*arrivals)->names().models.all())
     to.add(name);
-  for (int i = 0; i < looked_at; ++i) {
+  for (std::uint64_t i = 0; i < most; ++i) {
     const auto one = (*arrivals)->next();
     if (!one)
       break;
@@ -136,8 +150,10 @@ std::uint64_t checksum(std::string_view bytes) {
 
 } // namespace
 
-model::result<std::uint64_t> fingerprint_of(const std::vector<variant_plan>& plans) {
+model::result<std::uint64_t> fingerprint_of(const std::vector<variant_plan>& plans,
+                                            std::string_view version) {
   digest all;
+  all.add(version);
   for (const auto& plan : plans) {
     all.add(plan.name);
     add_scenario(all, plan.what);
@@ -196,12 +212,14 @@ model::result<void> run_store::load(std::uint64_t fingerprint) {
 /// Gives where the whole records end.
 model::result<std::size_t> run_store::take_records(const std::string& bytes, std::size_t from) {
   while (bytes.size() - from >= frame_size) {
+    const auto head = std::string_view{bytes}.substr(from, head_size);
     const auto length = number_at(bytes, from + 16);
-    if (length > bytes.size() - from - frame_size)
+    const bool is_head = checksum(head) == number_at(bytes, from + head_size);
+    if (is_head && length > bytes.size() - from - frame_size)
       break; // torn
-    const auto body = std::string_view{bytes}.substr(from + frame_size, length);
+    const auto body = std::string_view{bytes}.substr(from + frame_size, is_head ? length : 0);
     auto run = run_from_bytes(body);
-    if (!run || checksum(body) != number_at(bytes, from + 24))
+    if (!is_head || !run || checksum(body) != number_at(bytes, from + head_size + 8))
       return fail(errc::store_corrupt, path_ + " is damaged at byte " + std::to_string(from) +
                                            ": remove it, and its runs are played again");
     runs_[{number_at(bytes, from), number_at(bytes, from + 8)}] = std::move(*run);
@@ -218,8 +236,8 @@ const run_result* run_store::find(std::size_t variant, std::uint64_t seed) const
 model::result<void> run_store::keep(std::size_t variant, std::uint64_t seed,
                                     const run_result& result) {
   const auto body = to_bytes(result);
-  file_ << number_bytes(variant) << number_bytes(seed) << number_bytes(body.size())
-        << number_bytes(checksum(body)) << body;
+  const auto head = number_bytes(variant) + number_bytes(seed) + number_bytes(body.size());
+  file_ << head << number_bytes(checksum(head)) << number_bytes(checksum(body)) << body;
   file_.flush();
   if (!file_)
     return fail(errc::store_failed, "cannot write " + path_);

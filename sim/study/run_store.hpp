@@ -4,7 +4,9 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,12 +15,13 @@
 
 namespace berth::sim {
 
-/// A number for what is played: equal studies give equal ones, on every machine. Over the scenario
-/// of every variant, and the first arrivals of its first seed.
-[[nodiscard]] model::result<std::uint64_t> fingerprint_of(const std::vector<variant_plan>& plans);
+/// A number for what is played: equal studies under one version give equal ones, on every machine.
+/// Over the scenario of every variant and its trace, or the first arrivals of its first seed.
+[[nodiscard]] model::result<std::uint64_t> fingerprint_of(const std::vector<variant_plan>& plans,
+                                                          std::string_view version);
 
 /// Complete runs in a file, so that a long study goes on where it was stopped. The file is a header
-/// with the fingerprint, then one record per run with its checksum, appended as the run ends. A
+/// with the fingerprint, then one record per run with its checksums, appended as the run ends. A
 /// record that is torn at the end is left out and overwritten. Ours alone: docs/sim.md says when it
 /// can be read.
 class run_store final : public run_keeper {

@@ -21,6 +21,7 @@ std::vector<variant_plan> variants_of(const study& what, const offered_demand& d
 
 double play_progress::runs() const {
   auto sum = static_cast<double>(complete_.load());
+  const std::lock_guard lock{mutex_};
   for (const auto& each : slots_)
     if (const auto span = each->span.load(); span > 0)
       sum += std::min(1.0, static_cast<double>(each->watch.now) / static_cast<double>(span));
@@ -29,15 +30,26 @@ double play_progress::runs() const {
 
 std::uint64_t play_progress::events() const {
   auto sum = events_.load();
+  const std::lock_guard lock{mutex_};
   for (const auto& each : slots_)
     sum += each->watch.events;
   return sum;
 }
 
 void play_progress::stop() {
+  const std::lock_guard lock{mutex_};
   stopped_ = true;
   for (const auto& each : slots_)
     each->watch.stop = true;
+}
+
+void play_progress::expect(std::uint64_t runs, std::size_t workers) {
+  const std::lock_guard lock{mutex_};
+  while (slots_.size() < workers) {
+    slots_.push_back(std::make_unique<slot>());
+    slots_.back()->watch.stop = stopped_.load();
+  }
+  wanted_ += runs;
 }
 
 // --- Playing
@@ -48,18 +60,16 @@ class player {
 public:
   player(const std::vector<variant_plan>& variants, const play_options& how)
       : variants_{variants}, how_{how}, progress_{how.progress != nullptr ? *how.progress : own_},
-        results_(variants.size() * how.seeds) {
-    progress_.wanted_ = results_.size();
-    const auto workers =
-        std::clamp<std::size_t>(how.jobs, 1, std::max<std::size_t>(1, results_.size()));
-    for (std::size_t i = 0; i < workers; ++i)
-      progress_.slots_.push_back(std::make_unique<play_progress::slot>());
+        results_(variants.size() * how.seeds), workers_{std::clamp<std::size_t>(
+                                                   how.jobs, 1,
+                                                   std::max<std::size_t>(1, results_.size()))} {
+    progress_.expect(results_.size(), workers_);
   }
 
   model::result<std::vector<variant>> play() {
     std::vector<std::jthread> workers;
-    for (auto& each : progress_.slots_)
-      workers.emplace_back([this, &slot = *each] { work(slot); });
+    for (std::size_t i = 0; i < workers_; ++i)
+      workers.emplace_back([this, &slot = *progress_.slots_[i]] { work(slot); });
     workers.clear(); // waits for them
     if (failure_)
       return tl::unexpected{std::move(*failure_)};
@@ -155,6 +165,7 @@ private:
   std::atomic<std::size_t> next_{0};
   std::mutex mutex_; ///< of what follows, and of the keeper
   std::vector<std::optional<run_result>> results_;
+  std::size_t workers_;
   std::optional<model::failure> failure_;
   std::size_t failed_ = 0;
 };

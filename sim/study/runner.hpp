@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,12 @@ struct variant_plan {
 [[nodiscard]] std::vector<variant_plan> variants_of(const study& what,
                                                     const offered_demand& demand);
 
-/// How far the playing is, for another thread to look at.
+/// How far the playing is, for another thread to look at, over one play() or several.
 class play_progress {
 public:
   /// Runs that are complete, and the shares of those under way.
   [[nodiscard]] double runs() const;
+  /// That were asked for until now.
   [[nodiscard]] std::uint64_t runs_wanted() const { return wanted_; }
   /// Simulated so far.
   [[nodiscard]] std::uint64_t events() const;
@@ -45,7 +47,11 @@ private:
   std::atomic<std::uint64_t> complete_{0};
   std::atomic<std::uint64_t> events_{0}; ///< of complete runs
   std::atomic<bool> stopped_{false};
-  std::vector<std::unique_ptr<slot>> slots_; ///< by worker; made before the first begins
+  /// Asks for more runs on so many workers.
+  void expect(std::uint64_t runs, std::size_t workers);
+
+  mutable std::mutex mutex_;                 ///< of the list, not of what is in it
+  std::vector<std::unique_ptr<slot>> slots_; ///< by worker
 };
 
 /// Keeps complete runs beyond this process, so that they need not be played again. Calls come one

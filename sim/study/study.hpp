@@ -9,6 +9,7 @@
 #include "sim/demand/generator.hpp"
 #include "sim/demand/readers.hpp"
 #include "sim/fleet/scenario.hpp"
+#include "sim/snapshot/snapshot_file.hpp"
 
 namespace berth::sim {
 
@@ -43,6 +44,8 @@ struct study {
   scenario base; ///< its policy is the first of `policies`
   std::vector<const scheduler::policy*> policies{&scheduler::best_fit};
   demand_input demand;
+  /// Servers that wait at the start, in the order of the queue: they arrive before all others.
+  std::vector<waiting_server> waiting;
   service_goal goal;
   unsigned seeds = 1;
   unsigned jobs = 1;        ///< runs at a time

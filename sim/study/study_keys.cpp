@@ -483,7 +483,7 @@ template <> const std::vector<key<maintenance_entry>>& keys_of() {
       value_key<&maintenance_entry::plan, &maintenance_plan::group>(
           {.name = "group",
            .rule = {.kind = value_kind::text},
-           .help = "whose hosts: the name of a group (every host, group by group)",
+           .help = "whose hosts: the name of a group (every host)",
            .example = "hgx-h100"}),
       value_key<&maintenance_entry::plan, &maintenance_plan::from>(
           {.name = "from",

@@ -129,6 +129,39 @@ TEST(Purchase, TheBoundIsNeverAboveWhatAnyPolicyRefuses) {
   }
 }
 
+TEST(Purchase, WhoStillWaitsInTheEndProvesNothing) {
+  auto what =
+      shop_with("refused_max: 1%, wait_p95_max: 0s, offers: [{machine: hgx-h100, price: 1, "
+                "max: 1}]",
+                "arrivals_per_hour: 1, shapes: [{gpus: 16}], lifetimes: [{name: all, mean: 1h}]");
+  what.base.patience = endless;
+  const auto bound = bound_of(with_purchase(what, {1}), offer(what).value(), 1).value();
+  EXPECT_EQ(bound.percent(), 0);
+  what.base.patience = std::chrono::hours{1};
+  EXPECT_GT(bound_of(with_purchase(what, {1}), offer(what).value(), 1).value().percent(), 90);
+}
+
+TEST(Purchase, WhereServersFailEarlyTimeProvesNothing) {
+  auto what =
+      shop_with("offers: [{machine: hgx-h100, price: 1, max: 1}]",
+                "arrivals_per_hour: 60, shapes: [{gpus: 8}], lifetimes: [{name: all, mean: 24h}]");
+  EXPECT_GT(bound_of(what.base, offer(what).value(), 1).value().overload_percent, 0);
+  what.base.machines = {std::chrono::minutes{10}, std::chrono::minutes{1}};
+  EXPECT_EQ(bound_of(what.base, offer(what).value(), 1).value().overload_percent, 0);
+}
+
+TEST(Purchase, AModelThatIsOnlyOnOfferMayBeAskedFor) {
+  const auto what =
+      shop_with("refused_max: 1%, offers: [{machine: l40s-4, price: 1, max: 2}]",
+                "arrivals_per_hour: 0.1, shapes: [{gpus: 1, model: H100}], lifetimes: "
+                "[{name: all, mean: 1h}]");
+  auto asks = what;
+  asks.demand.plan->shapes.front().model = "L40S";
+  EXPECT_FALSE(offer(asks));
+  const std::vector<host_group> more{asks.goal.offers.front().hosts};
+  EXPECT_TRUE(offer(asks, more));
+}
+
 TEST(Purchase, WithoutOffersOrWithOneSeedItSaysWhatIsMissing) {
   auto what = shop_with("refused_max: 1%");
   const auto demand = offer(what).value();

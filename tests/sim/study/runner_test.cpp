@@ -98,6 +98,20 @@ TEST(Runner, WhatIsStoppedIsPartialAndSaysSo) {
   EXPECT_EQ(progress.runs_wanted(), 100U);
 }
 
+TEST(Runner, ProgressGoesOnOverSeveralPlayings) {
+  const auto plans = plans_of(small());
+  play_progress progress;
+  for (int times = 1; times <= 3; ++times) {
+    (void)played(plans, {.seeds = 1, .jobs = 2, .progress = &progress, .keeper = nullptr});
+    EXPECT_EQ(progress.runs_wanted(), 2U * static_cast<unsigned>(times));
+    EXPECT_EQ(progress.runs(), 2.0 * times);
+  }
+  progress.stop();
+  const auto none =
+      played(plans, {.seeds = 1, .jobs = 2, .progress = &progress, .keeper = nullptr});
+  EXPECT_TRUE(none[0].runs.empty()) << "who was stopped plays no more";
+}
+
 TEST(Runner, OfARunThatIsCutTheBeginningIsShown) {
   auto what = small();
   what.base.horizon = std::chrono::days{30'000}; // longer than anybody waits
@@ -140,7 +154,7 @@ protected:
 TEST_F(RunStore, APlayingGoesOnWhereItWasStopped) {
   const auto what = small();
   const auto plans = plans_of(what);
-  const auto fingerprint = fingerprint_of(plans).value();
+  const auto fingerprint = fingerprint_of(plans, "1").value();
   const auto whole = played(plans, {.seeds = 6, .jobs = 2});
   {
     const auto store = run_store::open(path_, fingerprint).value();
@@ -158,8 +172,9 @@ TEST_F(RunStore, APlayingGoesOnWhereItWasStopped) {
 
 TEST_F(RunStore, RunsOfAnotherStudyAreNotTaken) {
   const auto plans = plans_of(small());
-  ASSERT_TRUE(run_store::open(path_, fingerprint_of(plans).value()));
-  for (const auto change : {0, 1, 2, 3}) {
+  ASSERT_TRUE(run_store::open(path_, fingerprint_of(plans, "1").value()));
+  EXPECT_FALSE(run_store::open(path_, fingerprint_of(plans, "2").value())) << "a later version";
+  for (const auto change : {0, 1, 2, 3, 4}) {
     auto other = small();
     if (change == 0)
       other.base.patience += std::chrono::minutes{1};
@@ -167,9 +182,11 @@ TEST_F(RunStore, RunsOfAnotherStudyAreNotTaken) {
       other.base.hosts[0].count = 4;
     if (change == 2)
       other.policies.pop_back();
+    if (change == 4)
+      other.base.hosts[0].machine.devices[0].pcie_switch += "x";
     if (change == 3)
       other.demand.plan->arrivals_per_hour = 7;
-    const auto opened = run_store::open(path_, fingerprint_of(plans_of(other)).value());
+    const auto opened = run_store::open(path_, fingerprint_of(plans_of(other), "1").value());
     ASSERT_FALSE(opened) << change;
     EXPECT_THAT(opened.error().message, HasSubstr("runs of another study"));
   }
@@ -181,18 +198,24 @@ TEST_F(RunStore, RunsOfAnotherStudyAreNotTaken) {
 
 TEST_F(RunStore, DamageIsSaid) {
   const auto plans = plans_of(small());
-  const auto fingerprint = fingerprint_of(plans).value();
+  const auto fingerprint = fingerprint_of(plans, "1").value();
   {
     const auto store = run_store::open(path_, fingerprint).value();
     (void)played(plans, {.seeds = 1, .jobs = 1, .progress = nullptr, .keeper = store.get()});
   }
-  auto damaged = bytes();
-  damaged[damaged.size() / 4] ^= 1;
-  put(damaged);
-  const auto opened = run_store::open(path_, fingerprint);
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().code, model::errc::store_corrupt);
-  EXPECT_THAT(opened.error().message, HasSubstr("is damaged at byte"));
+  const auto whole = bytes();
+  const auto header = whole.find('\n') + 1;
+  for (const auto at : {header, header + 8, header + 16, header + 22, header + 24, header + 32,
+                        whole.size() / 4, whole.size() - 1}) {
+    auto damaged = whole;
+    damaged[at] ^= 1; // the variant, the seed, the length, a checksum, the run
+    put(damaged);
+    const auto opened = run_store::open(path_, fingerprint);
+    ASSERT_FALSE(opened) << at;
+    EXPECT_EQ(opened.error().code, model::errc::store_corrupt);
+    EXPECT_THAT(opened.error().message, HasSubstr("is damaged at byte"));
+    EXPECT_EQ(bytes(), damaged) << "nothing is thrown away";
+  }
 }
 
 TEST_F(RunStore, AFileThatCannotBeIsSaid) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "sim/study/offered_demand.hpp"
 #include "tests/sim/study/study_text.hpp"
 
 namespace berth::sim {
@@ -55,6 +56,17 @@ TEST(ScenarioFile, ASnapshotsServersStandOnTheHostsBehindThoseBefore) {
   EXPECT_EQ(what.base.standing.front().host, 4U) << "a purchase is not there yet";
   EXPECT_FALSE(what.remarks.empty()) << "a host in maintenance and a lost device are left out";
   EXPECT_THAT(what.remarks.front(), HasSubstr("cluster.json: "));
+  ASSERT_EQ(what.waiting.size(), 1U);
+  const auto first = offer(what).value().arrivals(1).value()->next();
+  ASSERT_TRUE(first) << "who waits there arrives first";
+  EXPECT_EQ(first->when, model::duration{});
+  EXPECT_EQ(first->gpus, 2);
+  EXPECT_EQ(first->patience, hours{2}) << "it has waited for an hour";
+  const auto racks = good_scenario("inventory: [{snapshot: cluster.json, hosts_per_rack: 3}]\n"
+                                   "demand: {plan: {arrivals_per_hour: 2}}\nhorizon: 1d\n");
+  EXPECT_EQ(racks.base.hosts.front().hosts_per_rack, 3U);
+  EXPECT_FALSE(scenario_of("inventory: [{snapshot: cluster.json, cpu_overcommit: 3}]\n"
+                           "demand: {plan: {arrivals_per_hour: 2}}\nhorizon: 1d\n"));
   const auto refused = scenario_of("inventory: [{snapshot: cluster.json, count: 2}]\n"
                                    "demand: {plan: {arrivals_per_hour: 2}}\nhorizon: 1d\n");
   ASSERT_FALSE(refused);

@@ -109,7 +109,10 @@ sim::study_result shown_runs(const sim::study& what, sim::purchase_answer& found
 }
 
 result<bool> plan(const sim_options& read, std::ostream& out, std::ostream& err) {
-  const auto demand = offer_and_tell(read.what, err);
+  std::vector<sim::host_group> on_offer;
+  for (const auto& offer : read.what.goal.offers)
+    on_offer.push_back(offer.hosts);
+  const auto demand = offer_and_tell(read.what, err, on_offer);
   if (!demand)
     return tl::unexpected{demand.error()};
   sim_session session{read.given, err};
@@ -184,7 +187,7 @@ result<void> forecast(const sim_options& read, std::ostream& out, std::ostream& 
 } // namespace
 
 int plan_purchase(const std::vector<std::string>& words, std::ostream& out, std::ostream& err) {
-  const auto own = session_flags();
+  const auto own = output_flags();
   const auto read = read_sim_options(words, own);
   if (!read)
     return ended("plan", tl::unexpected{read.error()}, err);

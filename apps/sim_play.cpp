@@ -31,11 +31,10 @@ constexpr const char* run_intro =
 constexpr const char* compare_intro =
     "usage: berth-sim compare SCENARIO.yaml [SCENARIO.yaml]... [flags]\n"
     "\n"
-    "Plays scenarios, and each under several --policy if there are, with the same arrivals and "
-    "the\n"
-    "same fates of hosts and GPUs seed by seed, and says how much each differs from the first: "
-    "the\n"
-    "mean of the differences, with its interval. Flags count for all scenarios.\n";
+    "Plays scenarios, and each under several --policy if there are, and says how much each "
+    "differs\n"
+    "from the first: the mean of the differences seed by seed, with its interval. With one demand\n"
+    "they meet the same arrivals, and hosts and GPUs the same fates. Flags count for all.\n";
 
 result<void> play_and_tell(const sim_arguments& given, const sim::study& what,
                            const std::vector<sim::variant_plan>& variants, std::ostream& err,
@@ -127,8 +126,14 @@ result<void> compare(const sim_arguments& given, std::ostream& out, std::ostream
   const auto plans = plans_of(given.files, *studies, err);
   if (!plans)
     return tl::unexpected{plans.error()};
+  const auto& first = studies->front();
+  for (const auto& other : *studies)
+    if (other.seeds != first.seeds || other.confidence != first.confidence)
+      return fail(errc::invalid_argument,
+                  "the scenarios ask for different seeds or confidence: must be the same, or given "
+                  "as --seeds and --confidence");
   sim::study_result all;
-  if (auto played = play_and_tell(given, studies->front(), *plans, err, all); !played)
+  if (auto played = play_and_tell(given, first, *plans, err, all); !played)
     return played;
   out << report_text(all);
   if (!all.variants.front().runs.empty())

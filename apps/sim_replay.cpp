@@ -144,6 +144,10 @@ result<outcome> replay(const wish& what) {
     return fail(errc::gone, fmt::format("--from {}: the store has the state of event {} and what "
                                         "follows: begin with event {} at the earliest",
                                         what.range.from, *at, *at + 1));
+  if (*at > 0 && what.range.to <= *at)
+    return fail(errc::gone, fmt::format("--to {}: the store has the state of event {} and what "
+                                        "follows: end behind that",
+                                        what.range.to, *at));
   again.begin();
   std::unique_ptr<sim::counterfactual> other;
   if (what.policy != nullptr) {
@@ -202,7 +206,7 @@ void tell_listed(const wish& what, const sim::replay_report& report, std::ostrea
 
 void tell(const wish& what, const sim::replay_report& report, std::ostream& out) {
   if (report.first == 0) {
-    out << "the store has no events to replay\n";
+    out << "there are no events in the range\n";
     return;
   }
   const auto total = report.total();
@@ -419,6 +423,9 @@ result<std::uint64_t> write_demand_of(const std::filesystem::path& store, const 
   if (!read)
     return tl::unexpected{read.error()};
   const auto demand = std::move(asked).take();
+  if ((*log)->first_sequence() > 1)
+    err << "the log begins with event " << (*log)->first_sequence()
+        << ": servers that were there already are not in the demand\n";
   if (demand.report.skipped > 0)
     err << sim::to_text(demand.report);
   sim::demand_source source{demand};

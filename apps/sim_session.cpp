@@ -1,10 +1,12 @@
 #include "apps/sim_session.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <filesystem>
 #include <mutex>
 #include <ostream>
 #include <stop_token>
@@ -14,6 +16,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "apps/config.hpp"
 #include "model/time.hpp"
 #include "sim/report/report_json.hpp"
 #include "sim/study/purchase.hpp"
@@ -76,6 +79,33 @@ std::optional<model::timestamp> parse_date(std::string_view text) {
   return model::timestamp{std::chrono::sys_days{date}.time_since_epoch()};
 }
 
+result<sim::metrics_options> metrics_of(const sim_arguments& given) {
+  sim::metrics_options options;
+  if (!given.has("metrics-start"))
+    return options;
+  const auto text = given.text("metrics-start");
+  const auto start = parse_date(text);
+  if (!start)
+    return fail(errc::invalid_argument,
+                "--metrics-start " + text + " is no date such as 2026-01-31");
+  options.start = *start;
+  return options;
+}
+
+/// Before hours are spent: the outputs can be made.
+result<void> check_outputs(const sim_arguments& given) {
+  if (const auto metrics = metrics_of(given); !metrics)
+    return tl::unexpected{metrics.error()};
+  if (!given.has("out"))
+    return {};
+  std::error_code problem;
+  std::filesystem::create_directories(given.text("out"), problem);
+  if (problem)
+    return fail(errc::store_failed,
+                "--out " + given.text("out") + " cannot be made: " + problem.message());
+  return {};
+}
+
 std::string left_text(double seconds) {
   if (seconds < 90)
     return fmt::format("{:.0f} s", seconds);
@@ -85,7 +115,7 @@ std::string left_text(double seconds) {
 
 std::string bar(double share) {
   constexpr int width = 24;
-  const auto full = static_cast<std::size_t>(share * width);
+  const auto full = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * width);
   return std::string(full, '#') + std::string(width - full, '.');
 }
 
@@ -148,19 +178,20 @@ private:
 
 } // namespace
 
-std::vector<command_flag> session_flags() {
-  return {
-      {"out", "DIR", "report.html, tables as CSV, result.json and OpenMetrics go there"},
-      {"json", "FILE", "everything as JSON"},
-      {"resume", "FILE", "keeps complete runs there, and does not play again those that it finds"},
-      {"metrics-start", "DATE",
-       "when the simulation begins in the OpenMetrics, such as 2026-01-31 (2024-01-01)"},
-      {"quiet", "", "shows no progress"}};
+std::vector<command_flag> output_flags() {
+  return {{"out", "DIR", "report.html, tables as CSV, result.json and OpenMetrics go there"},
+          {"json", "FILE", "everything as JSON"},
+          {"metrics-start", "DATE",
+           "when the simulation begins in the OpenMetrics, such as 2026-01-31 (2024-01-01)"},
+          {"quiet", "", "shows no progress"}};
 }
 
-sim_session::sim_session(const sim_arguments& given, std::ostream& err)
-    : given_{given}, err_{err} {}
-sim_session::~sim_session() = default;
+std::vector<command_flag> session_flags() {
+  auto flags = output_flags();
+  flags.push_back(
+      {"resume", "FILE", "keeps complete runs there, and does not play again those that it finds"});
+  return flags;
+}
 
 bool sim_session::was_interrupted() {
   return interrupted;
@@ -176,9 +207,11 @@ template <class Play> auto sim_session::watched(Play play) {
 
 result<std::vector<sim::variant>> sim_session::play(const std::vector<sim::variant_plan>& variants,
                                                     const sim::study& what) {
+  if (auto ready = check_outputs(given_); !ready)
+    return tl::unexpected{std::move(ready.error())};
   std::unique_ptr<sim::run_store> kept;
   if (given_.has("resume")) {
-    const auto fingerprint = sim::fingerprint_of(variants);
+    const auto fingerprint = sim::fingerprint_of(variants, version());
     if (!fingerprint)
       return tl::unexpected{fingerprint.error()};
     auto opened = sim::run_store::open(given_.text("resume"), *fingerprint);
@@ -197,6 +230,8 @@ result<std::vector<sim::variant>> sim_session::play(const std::vector<sim::varia
 
 result<sim::purchase_answer> sim_session::shop(const sim::study& what,
                                                const sim::offered_demand& demand) {
+  if (auto ready = check_outputs(given_); !ready)
+    return tl::unexpected{std::move(ready.error())};
   return watched([&](sim::play_progress& progress) {
     return sim::find_purchase(
         what, demand,
@@ -204,10 +239,11 @@ result<sim::purchase_answer> sim_session::shop(const sim::study& what,
   });
 }
 
-result<sim::offered_demand> offer_and_tell(const sim::study& what, std::ostream& err) {
+result<sim::offered_demand> offer_and_tell(const sim::study& what, std::ostream& err,
+                                           std::span<const sim::host_group> more) {
   for (const auto& remark : what.remarks)
     err << remark << "\n";
-  auto demand = sim::offer(what);
+  auto demand = sim::offer(what, more);
   if (!demand)
     return demand;
   if (const auto* seen = demand->seen();
@@ -230,14 +266,10 @@ result<void> write_wanted(const sim_arguments& given, const sim::study_result& a
     return {};
   sim::outputs wanted;
   wanted.purchases = purchases;
-  if (given.has("metrics-start")) {
-    const auto text = given.text("metrics-start");
-    const auto start = parse_date(text);
-    if (!start)
-      return fail(errc::invalid_argument,
-                  "--metrics-start " + text + " is no date such as 2026-01-31");
-    wanted.metrics.start = *start;
-  }
+  const auto metrics = metrics_of(given);
+  if (!metrics)
+    return tl::unexpected{metrics.error()};
+  wanted.metrics = *metrics;
   const auto written = sim::write_outputs(given.text("out"), all, wanted);
   if (!written)
     return tl::unexpected{written.error()};

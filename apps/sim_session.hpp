@@ -2,6 +2,7 @@
 
 #include <iosfwd>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ inline constexpr int exit_failed = 1;
 inline constexpr int exit_usage = 2;
 inline constexpr int exit_interrupted = 130; ///< as shells have it for SIGINT
 
-/// --out, --json, --resume, --quiet, and so on.
+/// --out, --json, --quiet, and so on.
+[[nodiscard]] std::vector<command_flag> output_flags();
+/// The same and --resume.
 [[nodiscard]] std::vector<command_flag> session_flags();
 
 /// Playing for a person: shows how far it is on standard error if that is a terminal, and ends it
@@ -27,10 +30,10 @@ inline constexpr int exit_interrupted = 130; ///< as shells have it for SIGINT
 class sim_session {
 public:
   /// `given` and `err` outlive it.
-  sim_session(const sim_arguments& given, std::ostream& err);
-  ~sim_session();
+  sim_session(const sim_arguments& given, std::ostream& err) : given_{given}, err_{err} {}
 
-  /// Plays the variants with the study's seeds and jobs, or takes runs that --resume names.
+  /// Plays the variants with the study's seeds and jobs, or takes runs that --resume names. What is
+  /// wrong with the outputs that are wanted is said before.
   [[nodiscard]] model::result<std::vector<sim::variant>>
   play(const std::vector<sim::variant_plan>& variants, const sim::study& what);
   /// Likewise the search for a purchase, of which nothing is kept.
@@ -47,12 +50,12 @@ private:
   std::ostream& err_;
 };
 
-/// What the demand's reader and fit have to say goes to `err`.
-[[nodiscard]] model::result<sim::offered_demand> offer_and_tell(const sim::study& what,
-                                                                std::ostream& err);
+/// What the demand's reader and fit have to say goes to `err`. `more`: hosts that may be bought.
+[[nodiscard]] model::result<sim::offered_demand>
+offer_and_tell(const sim::study& what, std::ostream& err,
+               std::span<const sim::host_group> more = {});
 
-/// Writes what --out and --json ask for, and says so on `err`. Fails with invalid_argument for a
-/// --metrics-start that is no date.
+/// Writes what --out and --json ask for, and says so on `err`.
 [[nodiscard]] model::result<void> write_wanted(const sim_arguments& given,
                                                const sim::study_result& all,
                                                const sim::frontier& purchases, std::ostream& err);

@@ -104,7 +104,7 @@ model::server_spec clients::spec_of(std::uint64_t number, const arrival& wanted)
 
 void clients::create(std::uint64_t number) {
   const auto found = asked_.find(number);
-  if (found == asked_.end())
+  if (stopped_ || found == asked_.end())
     return;
   all_.port().command(
       model::create_servers{{spec_of(number, found->second.wanted)}, true},

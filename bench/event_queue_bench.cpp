@@ -16,9 +16,9 @@ namespace {
 /// The standard library's in the place of ours.
 class standard_queue {
 public:
-  void push(event what) {
-    what.number = ++scheduled_;
-    heap_.push(what);
+  void push(std::int64_t at, event_kind kind, std::uint32_t subject, std::uint32_t life = 0) {
+    heap_.push(
+        {at, static_cast<std::uint64_t>(kind) << event::number_bits | ++scheduled_, subject, life});
   }
   event pop() {
     const auto first = heap_.top();
@@ -40,12 +40,11 @@ template <class Queue> void hold(benchmark::State& state) {
   model::random dice{1};
   Queue queue;
   for (std::int64_t i = 0; i < state.range(0); ++i) {
-    queue.push({.at = static_cast<std::int64_t>(dice.below(2 * mean))});
+    queue.push(static_cast<std::int64_t>(dice.below(2 * mean)), event_kind::server_ends, 0);
   }
   for (auto _ : state) {
-    auto next = queue.pop();
-    next.at += static_cast<std::int64_t>(dice.below(2 * mean));
-    queue.push(next);
+    const auto next = queue.pop();
+    queue.push(next.at + static_cast<std::int64_t>(dice.below(2 * mean)), next.kind(), 0);
   }
   state.SetItemsProcessed(state.iterations());
 }

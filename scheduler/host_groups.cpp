@@ -61,9 +61,20 @@ std::size_t group_table::key_hash::operator()(const group_key& key) const noexce
 group_number group_table::number_of(const group_key& key) {
   const auto [found, is_new] = numbers_.try_emplace(key, static_cast<group_number>(groups_.size()));
   if (is_new) {
-    groups_.emplace_back().key = key;
+    auto& made = groups_.emplace_back();
+    made.key = key;
+    made.free_devices = count(key.free);
   }
   return found->second;
+}
+
+std::unique_ptr<host_set> group_table::empty_set() {
+  if (spare_.empty()) {
+    return std::make_unique<host_set>();
+  }
+  auto set = std::move(spare_.back());
+  spare_.pop_back();
+  return set;
 }
 
 group_place group_table::put(const group_place& was, const group_key& key,
@@ -80,7 +91,7 @@ group_place group_table::put(const group_place& was, const group_key& key,
   }
   auto cell = place_of(group.cells, now.levels);
   if (cell == group.cells.end() || !(cell->levels == now.levels)) {
-    cell = group.cells.insert(cell, {now.levels, std::make_unique<host_set>()});
+    cell = group.cells.insert(cell, {now.levels, empty_set()});
   }
   cell->hosts->insert(host);
   ++group.changes;
@@ -97,6 +108,7 @@ void group_table::take_out(const group_place& was, const model::host_id& id) {
   cell->hosts->erase(id);
   ++group.changes;
   if (cell->hosts->empty()) {
+    spare_.push_back(std::move(cell->hosts));
     group.cells.erase(cell);
   }
   if (--group.hosts == 0) {

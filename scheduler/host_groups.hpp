@@ -41,6 +41,7 @@ struct host_cell {
 
 struct host_group {
   group_key key;
+  int free_devices = 0;         ///< in the key
   std::vector<host_cell> cells; ///< ascending by levels
   std::size_t hosts = 0;
   std::uint64_t changes = 0; ///< rises when hosts come, go or change cells
@@ -99,10 +100,12 @@ private:
   };
 
   group_number number_of(const group_key& key);
+  [[nodiscard]] std::unique_ptr<host_set> empty_set();
 
   std::unordered_map<group_key, group_number, key_hash> numbers_;
   std::vector<host_group> groups_;
   std::vector<group_number> changed_;
+  std::vector<std::unique_ptr<host_set>> spare_; ///< of cells that are gone: they come back
   std::size_t filled_ = 0;
 };
 

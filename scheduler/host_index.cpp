@@ -1,5 +1,6 @@
 #include "scheduler/host_index.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "scheduler/inventory_impl.hpp"
@@ -38,23 +39,16 @@ void host_index::see_stays() {
 void host_index::start_anew() {
   host_index anew{for_devices_};
   anew.by_stay_ = by_stay_;
-  for (std::size_t slot = 0; slot < known_.size(); ++slot) {
-    anew.touch(static_cast<host_slot_id>(slot));
-  }
-  *this = std::move(anew);
-}
-
-void host_index::touch(host_slot_id slot) {
-  if (slot >= known_.size()) {
-    known_.resize(slot + 1);
-  }
-  if (!known_[slot].dirty) {
-    known_[slot].dirty = true;
-    dirty_.push_back(slot);
-  }
+  *this = std::move(anew); // as if nobody had asked yet
 }
 
 void host_index::freshen(const std::vector<host_slot>& hosts) {
+  if (!std::exchange(asked_, true)) {
+    for (std::size_t slot = 0; slot < hosts.size(); ++slot) {
+      touch(static_cast<host_slot_id>(slot));
+    }
+  }
+  known_.resize(std::max(known_.size(), hosts.size()));
   for (const host_slot_id slot : dirty_) {
     auto& known = known_[slot];
     const auto& host = hosts[slot];
@@ -63,7 +57,7 @@ void host_index::freshen(const std::vector<host_slot>& hosts) {
     if (!same && known.present) {
       take_out(known, slot);
     }
-    known.dirty = false;
+    is_dirty_[slot] = 0;
     if (host.known) {
       put(known, host, slot);
     }

@@ -25,7 +25,8 @@ inline constexpr std::size_t closures = 5;
 
 /// The hosts as decisions for one kind of server, with devices or without, look for them: open ones
 /// by group and cell, closed ones by reason. Changes are gathered and indexed when a decision of
-/// that kind begins, so that what changes often in between is indexed once.
+/// that kind begins, so that what changes often in between is indexed once; until the first such
+/// decision there is no index.
 class host_index {
 public:
   explicit host_index(bool for_devices) : for_devices_(for_devices) {}
@@ -41,7 +42,18 @@ public:
   /// Forgets every group; the next freshen() indexes every host again.
   void start_anew();
   /// The host in this slot changed, appeared or went.
-  void touch(host_slot_id slot);
+  void touch(host_slot_id slot) {
+    if (!asked_) {
+      return;
+    }
+    if (slot >= is_dirty_.size()) {
+      is_dirty_.resize(slot + 1);
+    }
+    if (is_dirty_[slot] == 0) {
+      is_dirty_[slot] = 1;
+      dirty_.push_back(slot);
+    }
+  }
   /// Takes in every change.
   void freshen(const std::vector<host_slot>& hosts);
 
@@ -62,9 +74,8 @@ private:
   /// What the index has of a slot.
   struct indexed_host {
     bool present = false;
-    model::host_id id;
     closure closed = closure::none;
-    bool dirty = false;
+    model::host_id id;
     group_place at;
     model::resources free; ///< as listed there
   };
@@ -74,6 +85,7 @@ private:
   [[nodiscard]] group_key group_of(const host_slot& host) const;
 
   bool for_devices_;
+  bool asked_ = false; ///< freshen() was called
   bool by_stay_ = false;
   group_table groups_;
   group_set filled_;
@@ -81,6 +93,7 @@ private:
   std::size_t open_ = 0;
   std::vector<indexed_host> known_; ///< by slot
   std::vector<host_slot_id> dirty_;
+  std::vector<char> is_dirty_; ///< by slot, apart from the rest: touch() is called most
   std::vector<group_number> changed_;
 };
 

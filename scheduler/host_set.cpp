@@ -84,7 +84,9 @@ void host_set::erase(const model::host_id& id) {
   const std::size_t which = block_for(id);
   auto& hosts = blocks_[which].hosts;
   hosts.erase(place_of(hosts, id));
-  --size_;
+  if (--size_ == 0) {
+    return; // the block stays, and so does its memory
+  }
   if (!hosts.empty()) {
     touch(which);
     return;

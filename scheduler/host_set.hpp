@@ -31,7 +31,7 @@ struct amount_bounds {
 /// skips what has none: the cost of a search is the number of blocks plus one block.
 class host_set {
 public:
-  static constexpr std::size_t block_size = 32;
+  static constexpr std::size_t block_size = 16;
 
   void insert(const listed_host& host);
   /// The host must be in the set.
@@ -76,7 +76,7 @@ public:
 
 private:
   struct block {
-    std::vector<listed_host> hosts; ///< never empty
+    std::vector<listed_host> hosts; ///< never empty, but in an empty set
     mutable amount_bounds bounds;
     mutable bool stale = true; ///< bounds have to be computed again
   };

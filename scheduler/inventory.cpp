@@ -25,11 +25,11 @@ void set_entry(device_entry& entry, const model::device_record& device, kind_id 
   entry.reserve = device.reserve;
 }
 
-flavour flavour_of(const server_allocated& update) {
-  flavour wanted{{},
-                 static_cast<std::int64_t>(update.devices.size()),
-                 update.amount.cpus,
-                 update.amount.memory_mib};
+flavour_view flavour_of(const server_allocated& update) {
+  flavour_view wanted;
+  wanted.count = static_cast<std::int64_t>(update.devices.size());
+  wanted.cpus = update.amount.cpus;
+  wanted.memory_mib = update.amount.memory_mib;
   for (const auto& request : update.asked) {
     if (!request.id) {
       wanted.devices = request.alternatives;
@@ -60,17 +60,24 @@ std::optional<host_slot_id> inventory::impl::find_host(const model::host_id& id)
   if (latest_ && latest_->first == id) {
     return latest_->second;
   }
-  const auto* const found = host_by_id.find(id);
-  if (found == nullptr) {
+  const auto found = host_by_id.find(id, [&](std::uint32_t slot) { return hosts[slot].id == id; });
+  if (found == number_table::none) {
     return std::nullopt;
   }
-  latest_.emplace(id, *found);
-  return *found;
+  latest_.emplace(id, found);
+  return found;
 }
 
 std::optional<device_place> inventory::impl::find_device(const model::device_id& id) const {
-  const auto* const found = device_by_id.find(id);
-  return found == nullptr ? std::nullopt : std::optional{*found};
+  std::optional<std::size_t> position;
+  const auto host = device_by_id.find(id, [&](std::uint32_t slot) {
+    position = hosts[slot].find(id);
+    return position.has_value();
+  });
+  if (host == number_table::none) {
+    return std::nullopt;
+  }
+  return device_place{host, static_cast<std::uint32_t>(*position)};
 }
 
 std::optional<group_id> inventory::impl::find_group(const std::string& name) const {
@@ -81,6 +88,10 @@ std::optional<group_id> inventory::impl::find_group(const std::string& name) con
 void inventory::impl::refresh(host_slot_id slot) {
   auto& host = hosts[slot];
   host.amounts = free_of(host.whole, host.load);
+  touch(slot);
+}
+
+void inventory::impl::touch(host_slot_id slot) {
   devices_index.touch(slot);
   ordinary_index.touch(slot);
   if (!watched.empty()) {
@@ -102,7 +113,8 @@ host_slot_id inventory::impl::slot_for(const model::host_id& id) {
     slot = unused_slots.back();
     unused_slots.pop_back();
   }
-  host_by_id.put(id, slot);
+  hosts[slot].id = id;
+  host_by_id.put(id, slot, [&](std::uint32_t number) { return hosts[number].id == id; });
   ++host_count;
   return slot;
 }
@@ -125,9 +137,9 @@ void inventory::impl::set_shape(host_slot_id slot, host_shape shape) {
 
 void inventory::impl::drop_devices(host_slot_id slot) {
   for (const auto& id : hosts[slot].device_ids) {
-    const auto* const found = device_by_id.find(id);
-    if (found != nullptr && found->host == slot) {
-      device_by_id.erase(id);
+    const auto has = [&](std::uint32_t number) { return hosts[number].find(id).has_value(); };
+    if (device_by_id.find(id, has) == slot) {
+      device_by_id.erase(id, has);
     }
   }
   for (const auto& device : hosts[slot].devices) {
@@ -136,10 +148,15 @@ void inventory::impl::drop_devices(host_slot_id slot) {
 }
 
 void inventory::impl::apply(const host_changed& update) {
-  std::vector<model::device_record> sorted = update.devices;
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+  const auto in_pci_order = [](const model::device_record& a, const model::device_record& b) {
     return std::tie(a.info.address, a.info.id) < std::tie(b.info.address, b.info.id);
-  });
+  };
+  if (!std::is_sorted(update.devices.begin(), update.devices.end(), in_pci_order)) {
+    auto again = update;
+    std::sort(again.devices.begin(), again.devices.end(), in_pci_order);
+    return apply(again);
+  }
+  const auto& sorted = update.devices;
   const host_slot_id slot = slot_for(update.host.id);
   auto& host = hosts[slot];
 
@@ -161,8 +178,10 @@ void inventory::impl::apply(const host_changed& update) {
   host.has_gpus = false;
   std::vector<kind_id> shape_kinds;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
-    device_by_id.put(sorted[i].info.id, {slot, static_cast<std::uint32_t>(i)});
-    host.device_ids.push_back(sorted[i].info.id);
+    const auto& id = sorted[i].info.id;
+    device_by_id.put(id, slot,
+                     [&](std::uint32_t number) { return hosts[number].find(id).has_value(); });
+    host.device_ids.push_back(id);
     set_bit(host.free, i, model::is_offerable(sorted[i]));
     host.load.gpu_reserve += host.devices[i].gpu_reserve();
     host.has_gpus = host.has_gpus || host.devices[i].is_gpu;
@@ -215,9 +234,10 @@ void inventory::impl::apply(const host_gone& update) {
     count_member(*slot, member.first, -member.second);
   }
   shapes.remove(hosts[*slot].shape);
+  host_by_id.erase(update.host,
+                   [&](std::uint32_t number) { return hosts[number].id == update.host; });
   hosts[*slot] = {};
-  refresh(*slot);
-  host_by_id.erase(update.host);
+  touch(*slot);
   latest_.reset();
   unused_slots.push_back(*slot);
   --host_count;
@@ -254,11 +274,20 @@ void inventory::impl::apply(const device_turned& update) {
   }
   auto& host = hosts[*slot];
   auto& entry = host.devices[*position];
-  host.load.gpu_reserve -= entry.gpu_reserve();
+  const auto free_before = host.free;
+  const auto reserve_before = entry.gpu_reserve();
   entry.state = update.state;
   entry.owned = update.owned;
-  host.load.gpu_reserve += entry.gpu_reserve();
+  const auto reserve_now = entry.gpu_reserve();
   set_bit(host.free, *position, entry.is_offerable());
+  if (host.free == free_before && reserve_now == reserve_before) {
+    return; // most steps of a turnover change nothing for placement
+  }
+  if (reserve_now == reserve_before) {
+    return touch(*slot);
+  }
+  host.load.gpu_reserve -= reserve_before;
+  host.load.gpu_reserve += reserve_now;
   refresh(*slot);
 }
 
@@ -322,7 +351,11 @@ void inventory::impl::apply(const server_allocated& update) {
   }
   auto& host = hosts[*slot];
   const auto free_before = host.free;
-  allocation wanted{*slot, group, !update.devices.empty(), update.amount, 0};
+  allocation wanted;
+  wanted.host = *slot;
+  wanted.group = group;
+  wanted.holds_devices = !update.devices.empty();
+  wanted.amount = update.amount;
   for (const auto& device : update.devices) {
     if (const auto position = host.find(device)) {
       set_bit(host.free, *position, false);
@@ -338,7 +371,7 @@ void inventory::impl::apply(const server_allocated& update) {
     mix.drop(wanted.kind_of_server);
     // What a replica has decided itself comes back as the truth.
     if (host.free != free_before) {
-      refresh(*slot);
+      touch(*slot);
     }
     return;
   }

@@ -13,8 +13,8 @@
 #include "scheduler/device_ask.hpp"
 #include "scheduler/host_index.hpp"
 #include "scheduler/host_shape.hpp"
-#include "scheduler/id_table.hpp"
 #include "scheduler/kinds.hpp"
+#include "scheduler/number_table.hpp"
 #include "scheduler/outlook_keeper.hpp"
 #include "scheduler/request_mix.hpp"
 #include "scheduler/reserve.hpp"
@@ -58,14 +58,14 @@ struct host_slot {
   device_mask free = 0; ///< offerable and not taken by an allocation since
   model::host_id id;    ///< the record's, beside what decisions look at
   cell_steps steps;
+  // By how often they are looked at: a slot is many cache lines.
   free_amounts amounts;
+  std::vector<model::device_id> device_ids; ///< in PCI order
+  std::vector<device_entry> devices;        ///< the same devices
   scheduler::load load;
   host_amounts whole;
-
-  std::vector<model::device_id> device_ids;              ///< in PCI order
-  std::vector<device_entry> devices;                     ///< the same devices
-  std::vector<std::pair<group_id, std::int32_t>> groups; ///< members of anti-affinity groups here
   std::vector<std::int64_t> ends;                        ///< rounded, of the servers with devices
+  std::vector<std::pair<group_id, std::int32_t>> groups; ///< members of anti-affinity groups here
   model::host_record record;
 
   [[nodiscard]] bool is_open() const { return known && closed == closure::none; }
@@ -78,14 +78,15 @@ struct host_slot {
   }
 };
 
+/// Large members first: in a line of the processor's cache, as there are as many as servers.
 struct allocation {
+  device_mask devices = 0; ///< those of the first device_slots_max
+  model::resources amount;
+  std::int64_t ends = unknown_end; ///< rounded
   host_slot_id host = 0;
   group_id group = 0;
-  bool holds_devices = false;
-  model::resources amount;
-  device_mask devices = 0;                       ///< those of the first device_slots_max
   flavour_id kind_of_server = request_mix::none; ///< of those with devices
-  std::int64_t ends = unknown_end;               ///< rounded
+  bool holds_devices = false;
 
   friend bool operator==(const allocation&, const allocation&) = default;
 };
@@ -113,8 +114,8 @@ struct inventory::impl {
   std::vector<host_slot> hosts;
   std::vector<host_slot_id> unused_slots;
   std::size_t host_count = 0;
-  id_table<model::host_id, host_slot_id> host_by_id;
-  id_table<model::device_id, device_place> device_by_id;
+  number_table host_by_id;   ///< slots
+  number_table device_by_id; ///< slots of their hosts
   allocation_table<allocation> servers;
   std::unordered_map<std::string, group_id> group_by_name;
   request_mix mix; ///< of the servers with devices
@@ -185,8 +186,10 @@ private:
   void put_on(const allocation& added);
   void take_off(const allocation& old);
   void count_member(host_slot_id slot, group_id group, std::int32_t change);
-  /// Recomputes what is derived from the host's devices and load.
+  /// Recomputes what is derived from the host's load.
   void refresh(host_slot_id slot);
+  /// What decisions look at has changed.
+  void touch(host_slot_id slot);
 };
 
 } // namespace berth::scheduler

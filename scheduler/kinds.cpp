@@ -27,20 +27,27 @@ bool vendor_matches(const std::string& wanted, const device_kind& kind) {
 } // namespace
 
 kind_id kind_table::add(const model::device_record& device) {
-  return add(
-      device_kind{device.info.model, device.info.vendor, device.info.vendor_device, device.type});
+  latest_ = number_of(device);
+  if (++kinds_[latest_].devices == 1) {
+    ++generation_;
+  }
+  return latest_;
 }
 
-kind_id kind_table::add(const device_kind& kind) {
+kind_id kind_table::number_of(const model::device_record& device) {
+  const auto& info = device.info;
+  const auto is_same = [&](const device_kind& kind) {
+    return kind.model == info.model && kind.vendor == info.vendor &&
+           kind.vendor_device == info.vendor_device && kind.type == device.type;
+  };
+  if (latest_ < kinds_.size() && is_same(kinds_[latest_])) {
+    return latest_;
+  }
   const auto [found, is_new] =
-      by_key_.try_emplace(key{kind.model, kind.vendor, kind.vendor_device, kind.type},
+      by_key_.try_emplace(key{info.model, info.vendor, info.vendor_device, device.type},
                           static_cast<kind_id>(kinds_.size()));
   if (is_new) {
-    kinds_.push_back(kind);
-    kinds_.back().devices = 0;
-  }
-  if (++kinds_[found->second].devices == 1) {
-    ++generation_;
+    kinds_.push_back({info.model, info.vendor, info.vendor_device, device.type});
   }
   return found->second;
 }

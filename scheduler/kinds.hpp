@@ -28,7 +28,6 @@ class kind_table {
 public:
   /// One more device of this kind.
   kind_id add(const model::device_record& device);
-  kind_id add(const device_kind& kind);
   /// One device less.
   void remove(kind_id kind);
 
@@ -43,10 +42,12 @@ public:
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
 private:
+  [[nodiscard]] kind_id number_of(const model::device_record& device);
   using key = std::tuple<std::string, std::string, model::vendor_device_id, model::dev_type>;
 
   std::vector<device_kind> kinds_;
   std::map<key, kind_id> by_key_;
+  kind_id latest_ = 0; ///< that was added: the devices of a host are mostly of one kind
   std::uint64_t generation_ = 0;
 };
 

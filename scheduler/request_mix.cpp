@@ -31,7 +31,7 @@ bool precedes(const flavour& a, const flavour& b) {
       [](const auto& left, const auto& right) { return order_of(left) < order_of(right); });
 }
 
-std::size_t request_mix::key_hash::operator()(const flavour& key) const noexcept {
+std::size_t request_mix::key_hash::operator()(const flavour_view& key) const noexcept {
   // Flavours that differ in nothing but their selectors are few.
   auto hash = static_cast<std::uint64_t>(key.count);
   for (const std::int64_t part : {key.cpus, key.memory_mib}) {
@@ -41,7 +41,13 @@ std::size_t request_mix::key_hash::operator()(const flavour& key) const noexcept
   return static_cast<std::size_t>(hash);
 }
 
-flavour_id request_mix::hold(flavour&& wanted) {
+bool request_mix::same_key::operator()(const flavour_view& a,
+                                       const flavour_view& b) const noexcept {
+  return a.count == b.count && a.cpus == b.cpus && a.memory_mib == b.memory_mib &&
+         std::ranges::equal(a.devices, b.devices);
+}
+
+flavour_id request_mix::hold(const flavour_view& wanted) {
   const auto found = numbers_.find(wanted);
   if (found != numbers_.end()) {
     ++entries_[found->second].holders;
@@ -54,8 +60,10 @@ flavour_id request_mix::hold(flavour&& wanted) {
     number = unused_.back();
     unused_.pop_back();
   }
-  numbers_.emplace(wanted, number);
-  entries_[number] = {std::move(wanted), 1, 0};
+  const flavour kept{
+      {wanted.devices.begin(), wanted.devices.end()}, wanted.count, wanted.cpus, wanted.memory_mib};
+  numbers_.emplace(kept, number);
+  entries_[number] = {kept, 1, 0};
   return number;
 }
 

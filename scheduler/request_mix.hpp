@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -22,6 +23,19 @@ struct flavour {
   friend bool operator==(const flavour&, const flavour&) = default;
 };
 
+/// The same, of somebody else's: what is asked again and again is not copied.
+struct flavour_view {
+  std::span<const model::device_selector> devices;
+  std::int64_t count = 0;
+  std::int64_t cpus = 0;
+  std::int64_t memory_mib = 0;
+
+  flavour_view() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): as std::string_view does
+  flavour_view(const flavour& of)
+      : devices(of.devices), count(of.count), cpus(of.cpus), memory_mib(of.memory_mib) {}
+};
+
 /// Before `b` in an order of all flavours that is the same everywhere.
 [[nodiscard]] bool precedes(const flavour& a, const flavour& b);
 
@@ -35,7 +49,7 @@ public:
   static constexpr flavour_id none = ~flavour_id{0};
 
   /// The number of a flavour, for one more holder. Numbers without holders are given again.
-  [[nodiscard]] flavour_id hold(flavour&& wanted);
+  [[nodiscard]] flavour_id hold(const flavour_view& wanted);
   void drop(flavour_id which);
   /// So many more of its servers live.
   void count(flavour_id which, std::int64_t more);
@@ -52,13 +66,18 @@ public:
 
 private:
   struct key_hash {
-    std::size_t operator()(const flavour& key) const noexcept;
+    using is_transparent = void;
+    std::size_t operator()(const flavour_view& key) const noexcept;
+  };
+  struct same_key {
+    using is_transparent = void;
+    bool operator()(const flavour_view& a, const flavour_view& b) const noexcept;
   };
 
   std::uint64_t changes_ = 0;
   std::vector<entry> entries_;
   std::vector<flavour_id> unused_;
-  std::unordered_map<flavour, flavour_id, key_hash> numbers_; ///< looked up only
+  std::unordered_map<flavour, flavour_id, key_hash, same_key> numbers_; ///< looked up only
 };
 
 } // namespace berth::scheduler

@@ -64,12 +64,11 @@ private:
   void visit_pool() {
     auto& pool = *choice_->pools.front();
     world_.index_pool(pool);
-    // With one described request and no preferred tags the number is the first score that differs.
-    const bool number_decides = how_.first_by != policy::order::by_cell &&
-                                ask_.described.size() == 1 && asked_.request.tags.prefer.empty();
+    number_decides_ = how_.first_by != policy::order::by_cell && ask_.described.size() == 1 &&
+                      asked_.request.tags.prefer.empty();
     const int fewest = ask_.described.front().count;
     const int most = pool.most_free();
-    for (int i = 0; i <= most - fewest && !(best_ && number_decides); ++i) {
+    for (int i = 0; i <= most - fewest && !(best_ && number_decides_); ++i) {
       const int free = how_.first_by == policy::order::most_free ? most - i : fewest + i;
       pool.with_free(free).for_each([this, free](group_number group) { consider(group, free); });
     }
@@ -81,6 +80,15 @@ private:
     if (tagged_ && tags_broken(world_.tags.at(group.key.tags), asked_.request.tags) > 0) {
       return;
     }
+    const device_ask::group_choice* known = nullptr;
+    if (asked_.holds_devices) {
+      known = &choice_of(number, group.key);
+      // Closeness is next where the number of free devices comes first.
+      if (!known->possible ||
+          (number_decides_ && best_ && known->closeness < best_->ranked[score::closeness])) {
+        return;
+      }
+    }
     const auto& amount = asked_.request.amount;
     ranked_host host{choice_->order,
                      false,
@@ -89,19 +97,15 @@ private:
                      {amount,
                       ask_.described_count,
                       pool_free,
-                      count(group.key.free),
+                      group.free_devices,
                       group.key.has_gpus,
                       group.key.steps,
                       levels_of(amount, group.key.steps),
                       {}}};
     const device_choice* devices = nullptr;
-    if (asked_.holds_devices) {
-      const auto& known = choice_of(number, group.key);
-      if (!known.possible) {
-        return;
-      }
-      devices = &known.best;
-      host.closeness = known.closeness;
+    if (known != nullptr) {
+      devices = &known->best;
+      host.closeness = known->closeness;
       if (ask_.described.size() > 1) {
         host.view.matching_free =
             count(group.key.free & matching_of(world_, *choice_, group.key.shape));
@@ -248,6 +252,9 @@ private:
   const bool tagged_;
   policy_sight sight_;
   std::size_t number_ = 0;
+  /// With one described request and no preferred tags the number of free devices is the first
+  /// score that differs: all that are compared with the best have as many as it.
+  bool number_decides_ = false;
   const combination* choice_ = nullptr;
   device_ask::group_choice unremembered_;
   std::optional<place_found> best_;

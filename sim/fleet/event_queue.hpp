@@ -26,20 +26,21 @@ enum class event_kind : std::uint8_t {
 
 /// Something that will happen. Small: millions are held.
 struct event {
-  std::int64_t at = 0;       ///< nanoseconds of virtual time
-  std::uint64_t number = 0;  ///< of scheduling: what was scheduled first comes first
+  std::int64_t at = 0;       ///< nanoseconds of virtual time, 0 or later
+  std::uint64_t order = 0;   ///< among those of one moment: the kind, then the number of scheduling
   std::uint32_t subject = 0; ///< a server's slot, a device or a host
   std::uint32_t life = 0;    ///< of the subject: an event of an earlier one is stale
-  event_kind kind = event_kind::server_ends;
+
+  static constexpr unsigned number_bits = 56;
+  [[nodiscard]] event_kind kind() const { return static_cast<event_kind>(order >> number_bits); }
 
   /// Of one moment, what frees comes before what takes, and within a kind the first scheduled.
-  [[nodiscard]] friend bool operator<(const event& a, const event& b) {
-    if (a.at != b.at)
-      return a.at < b.at;
-    if (a.kind != b.kind)
-      return a.kind < b.kind;
-    return a.number < b.number;
-  }
+  /// Without a branch: which of two events is first cannot be foreseen.
+  [[nodiscard]] friend bool operator<(const event& a, const event& b) { return a.key() < b.key(); }
+
+private:
+  __extension__ typedef unsigned __int128 wide;
+  [[nodiscard]] wide key() const { return wide{static_cast<std::uint64_t>(at)} << 64U | order; }
 };
 
 /// Events in their order: a heap of four children per node, so that a pop touches half as many
@@ -51,18 +52,19 @@ public:
   /// Must not be empty.
   [[nodiscard]] const event& next() const { return heap_.front(); }
 
-  void push(event what) {
-    what.number = ++scheduled_;
+  void push(std::int64_t at, event_kind kind, std::uint32_t subject, std::uint32_t life = 0) {
+    const event what{at, static_cast<std::uint64_t>(kind) << event::number_bits | ++scheduled_,
+                     subject, life};
     heap_.push_back(what);
-    std::size_t at = heap_.size() - 1;
-    while (at > 0) {
-      const auto parent = (at - 1) / children;
+    std::size_t place = heap_.size() - 1;
+    while (place > 0) {
+      const auto parent = (place - 1) / children;
       if (!(what < heap_[parent]))
         break;
-      heap_[at] = heap_[parent];
-      at = parent;
+      heap_[place] = heap_[parent];
+      place = parent;
     }
-    heap_[at] = what;
+    heap_[place] = what;
   }
 
   /// Must not be empty.
@@ -72,29 +74,32 @@ public:
     heap_.pop_back();
     if (heap_.empty())
       return first;
-    std::size_t at = 0;
+    std::size_t place = 0;
     for (;;) {
-      const auto least = least_child(at);
-      if (least == at || !(heap_[least] < last))
+      const auto least = least_child(place);
+      if (least == place || !(heap_[least] < last))
         break;
-      heap_[at] = heap_[least];
-      at = least;
+      heap_[place] = heap_[least];
+      place = least;
     }
-    heap_[at] = last;
+    heap_[place] = last;
     return first;
   }
 
 private:
   static constexpr std::size_t children = 4;
 
-  /// `at` itself if it has none.
-  [[nodiscard]] std::size_t least_child(std::size_t at) const {
-    const auto first = at * children + 1;
-    if (first >= heap_.size())
-      return at;
-    const auto end = first + children < heap_.size() ? first + children : heap_.size();
-    auto least = first;
-    for (auto child = first + 1; child < end; ++child)
+  /// `place` itself if it has none.
+  [[nodiscard]] std::size_t least_child(std::size_t place) const {
+    const auto first = place * children + 1;
+    if (first + children <= heap_.size()) {
+      const auto* const four = &heap_[first];
+      const std::size_t left = four[1] < four[0] ? 1 : 0;
+      const std::size_t right = four[3] < four[2] ? 3 : 2;
+      return first + (four[right] < four[left] ? right : left);
+    }
+    auto least = first < heap_.size() ? first : place;
+    for (auto child = first + 1; child < heap_.size(); ++child)
       if (heap_[child] < heap_[least])
         least = child;
     return least;

@@ -9,13 +9,37 @@
 
 namespace berth::sim {
 
+namespace {
+
+/// What the scheduler is told of every host of a group.
+scheduler::host_changed told_of(const host_group& group) {
+  scheduler::host_changed told;
+  told.host.machine = group.machine.machine;
+  told.host.capacity = group.machine.capacity;
+  told.host.numa_nodes = group.machine.numa_nodes;
+  told.host.partitions = group.machine.partitions;
+  told.host.cpu_overcommit_milli = group.cpu_overcommit_milli;
+  told.host.memory_overcommit_milli = group.memory_overcommit_milli;
+  for (const auto& info : group.machine.devices) {
+    auto& record = told.devices.emplace_back();
+    record.info = info;
+    record.type = info.default_type;
+    record.reserve = group.reserve_per_gpu;
+  }
+  return told;
+}
+
+} // namespace
+
 fleet::fleet(const scenario& what, const demand_names& names, event_queue& later,
              std::uint64_t seed, run_result& result, observer* watching)
     : what_{what}, names_{names}, later_{later}, seed_{seed}, result_{result}, watching_{watching},
-      policy_{what.policy}, allocation_{scheduler::server_allocated{}}, capacity_{what.shapes} {
+      policy_{what.policy}, capacity_{what.shapes} {
   result_.shapes = what.shapes;
   name_models();
   size_rows();
+  for (const auto& group : what_.hosts)
+    told_.emplace_back(told_of(group));
 }
 
 void fleet::name_models() {
@@ -97,37 +121,26 @@ std::uint32_t fleet::end_of(const host& which) const {
          static_cast<std::uint32_t>(what_.hosts[which.group].machine.devices.size());
 }
 
-/// All of a host, as the scheduler is told it.
-scheduler::host_changed fleet::tell(std::uint32_t which) const {
+/// All of a host, as the scheduler is told it. Good until the next call.
+const scheduler::inventory_update& fleet::tell(std::uint32_t which) const {
   const auto& at = hosts_[which];
-  const auto& group = what_.hosts[at.group];
-  scheduler::host_changed told;
+  auto& told = std::get<scheduler::host_changed>(told_[at.group]);
   told.host.id = host_name(which);
   told.host.name = name_of(which);
-  told.host.machine = group.machine.machine;
-  told.host.capacity = group.machine.capacity;
-  told.host.numa_nodes = group.machine.numa_nodes;
-  told.host.partitions = group.machine.partitions;
-  told.host.cpu_overcommit_milli = group.cpu_overcommit_milli;
-  told.host.memory_overcommit_milli = group.memory_overcommit_milli;
   told.host.status = at.down == 0 ? model::host_status::online : model::host_status::offline;
   told.host.settled = at.down == 0;
   told.host.maintenance = at.closed > 0;
   auto number = at.first_device;
-  for (const auto& info : group.machine.devices) {
+  for (auto& record : told.devices) {
     const auto& seen = devices_[number];
-    model::device_record record;
-    record.info = info;
     record.info.id = device_name(number++);
     record.host = told.host.id;
-    record.type = info.default_type;
-    record.reserve = group.reserve_per_gpu;
     record.state = state_of(seen.use);
+    record.owner.reset();
     if (seen.server != nobody)
       record.owner = server_name(servers_[seen.server].number);
-    told.devices.push_back(std::move(record));
   }
-  return told;
+  return told_[at.group];
 }
 
 model::device_state fleet::state_of(device_use use) {
@@ -156,7 +169,7 @@ void fleet::publish(std::int64_t now, std::uint32_t which) {
 
 bool fleet::happen(const event& what) {
   const auto now = what.at;
-  switch (what.kind) {
+  switch (what.kind()) {
   case event_kind::hosts_arrive:
     add_hosts(now, what.subject);
     return true;
@@ -212,7 +225,7 @@ bool fleet::happen(const event& what) {
 
 void fleet::schedule(std::int64_t at, event_kind kind, std::uint32_t subject, std::uint32_t life) {
   if (at < never)
-    later_.push({.at = at, .number = 0, .subject = subject, .life = life, .kind = kind});
+    later_.push(at, kind, subject, life);
 }
 
 /// At a time from now on that is exponentially distributed; `mean` zero: never.

@@ -95,12 +95,13 @@ private:
     std::uint64_t number = 0; ///< of its arrival
     std::int64_t ends = 0;    ///< as the scheduler knows it; 0: it does not
   };
-  /// Servers that ask for the same: the texts of their request are made once.
+  /// Servers that ask for the same: the texts of their request are made once, and memory is kept.
   struct shape {
     std::uint32_t model = 0;
     std::uint16_t gpus = 0;
     model::placement_request request;
-    model::shared_value<model::server_spec> spec; ///< of those that wait
+    scheduler::inventory_update taken{scheduler::server_allocated{}}; ///< as the scheduler hears
+    model::shared_value<model::server_spec> spec;                     ///< of those that wait
   };
   struct levels {
     std::string name;
@@ -139,12 +140,14 @@ private:
   void add_hosts(std::int64_t now, std::uint32_t group);
   void add_host(std::int64_t now, std::uint32_t group);
   void add_racks(std::int64_t now, std::uint32_t group, std::uint32_t first);
-  [[nodiscard]] scheduler::host_changed tell(std::uint32_t which) const;
+  [[nodiscard]] const scheduler::inventory_update& tell(std::uint32_t which) const;
   void publish(std::int64_t now, std::uint32_t which);
 
   // --- Servers (fleet_servers.cpp)
   void stand(const standing_server& one);
   [[nodiscard]] std::uint32_t shape_for(const arrival& wanted);
+  std::uint32_t add_shape(std::uint32_t model, std::uint16_t gpus,
+                          model::placement_request request);
   /// Its place is taken; `lifetime` from now on.
   void settle(std::int64_t now, const model::placement_request& request, std::uint32_t asked,
               model::duration lifetime, model::placement&& where);
@@ -217,8 +220,8 @@ private:
   observer* watching_;
   scheduler::options policy_;
   scheduler::inventory world_;
-  scheduler::inventory_update allocation_; ///< kept, so that its memory is
   scheduler::capacity_watch capacity_;
+  mutable std::vector<scheduler::inventory_update> told_; ///< by group, of its latest host
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> like_; ///< shapes by a hash
   std::vector<shape> shapes_;
   std::vector<levels> models_;      ///< by name

@@ -156,7 +156,7 @@ fleet::supply_of(model::host_id id, const model::placement_request& request) con
 
 control::host_tenancy fleet::tenancy_of(model::host_id id) const {
   const auto which = number_of(id.value);
-  control::host_tenancy all{tell(which), {}};
+  control::host_tenancy all{std::get<scheduler::host_changed>(tell(which)), {}};
   for (auto slot = hosts_[which].first_server; slot != nobody; slot = servers_[slot].next) {
     const auto& one = servers_[slot];
     const auto& asked = shapes_[one.asked].request;

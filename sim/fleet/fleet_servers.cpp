@@ -89,14 +89,26 @@ std::uint32_t fleet::shape_for(const arrival& wanted) {
       gpus.alternatives.emplace_back();
     made.devices.push_back(std::move(gpus));
   }
-  model::server_spec spec;
-  spec.project.clear();
-  spec.vcpus = amount.cpus;
-  spec.memory_mib = amount.memory_mib;
-  spec.devices = made.devices;
-  alike.push_back(static_cast<std::uint32_t>(shapes_.size()));
-  shapes_.push_back({wanted.model, wanted.gpus, std::move(made), std::move(spec)});
+  alike.push_back(add_shape(wanted.model, wanted.gpus, std::move(made)));
   return alike.back();
+}
+
+std::uint32_t fleet::add_shape(std::uint32_t model, std::uint16_t gpus,
+                               model::placement_request request) {
+  auto& made = shapes_.emplace_back();
+  made.model = model;
+  made.gpus = gpus;
+  auto& taken = std::get<scheduler::server_allocated>(made.taken);
+  taken.amount = request.amount;
+  taken.asked = request.devices;
+  made.spec.edit([&](model::server_spec& spec) {
+    spec.project.clear();
+    spec.vcpus = request.amount.cpus;
+    spec.memory_mib = request.amount.memory_mib;
+    spec.devices = request.devices;
+  });
+  made.request = std::move(request);
+  return static_cast<std::uint32_t>(shapes_.size() - 1);
 }
 
 void fleet::settle(std::int64_t now, const model::placement_request& request, std::uint32_t asked,
@@ -115,15 +127,13 @@ void fleet::settle(std::int64_t now, const model::placement_request& request, st
   }
   if (watching_ != nullptr)
     tell_placed(now, made, where);
-  auto& taken = std::get<scheduler::server_allocated>(allocation_);
+  auto& taken = std::get<scheduler::server_allocated>(shapes_[asked].taken);
   taken.server = request.server;
   taken.host = where.host;
-  taken.amount = request.amount;
   taken.devices = std::move(where.devices);
   taken.ends_at = request.ends_at;
   taken.placed_at = request.now;
-  taken.asked = request.devices;
-  world_.apply(allocation_);
+  world_.apply(shapes_[asked].taken);
   ++result_.living;
   if (lifetime != endless)
     schedule(sum(now, lifetime.count()), event_kind::server_ends, slot, made.life);
@@ -147,8 +157,7 @@ void fleet::stand(const standing_server& one) {
   where.host = host_name(one.host);
   for (const auto nth : one.devices)
     where.devices.push_back(device_name(hosts_[one.host].first_device + nth));
-  const auto asked = static_cast<std::uint32_t>(shapes_.size());
-  shapes_.push_back({0, static_cast<std::uint16_t>(one.devices.size()), request, {}});
+  const auto asked = add_shape(0, static_cast<std::uint16_t>(one.devices.size()), request);
   ++result_.standing;
   settle(0, request, asked, one.ends.value_or(endless), std::move(where));
 }

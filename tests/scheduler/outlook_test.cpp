@@ -85,9 +85,9 @@ TEST(Outlook, PricesOfHugeFleetsStayInBounds) {
 
 TEST(RequestMix, CountsTheLivingAndForgetsNumbersWithoutHolders) {
   request_mix mix;
-  const auto one = mix.hold({{}, 1, 8, 100});
-  const auto again = mix.hold({{}, 1, 8, 100});
-  const auto other = mix.hold({{{"H100", {}, {}, {}}}, 1, 8, 100});
+  const auto one = mix.hold(flavour{{}, 1, 8, 100});
+  const auto again = mix.hold(flavour{{}, 1, 8, 100});
+  const auto other = mix.hold(flavour{{{"H100", {}, {}, {}}}, 1, 8, 100});
   EXPECT_EQ(one, again);
   EXPECT_NE(one, other);
   EXPECT_TRUE(mix.greatest(10).empty()) << "nobody lives yet";
@@ -99,14 +99,14 @@ TEST(RequestMix, CountsTheLivingAndForgetsNumbersWithoutHolders) {
   mix.count(other, -2);
   mix.drop(other);
   EXPECT_EQ(mix.greatest(10).size(), 1U);
-  EXPECT_EQ(mix.hold({{}, 8, 64, 100}), other) << "the number is given again";
+  EXPECT_EQ(mix.hold(flavour{{}, 8, 64, 100}), other) << "the number is given again";
 }
 
 TEST(RequestMix, TheGreatestHoldMostDevices) {
   request_mix mix;
-  mix.count(mix.hold({{}, 1, 1, 1}), 7);
-  mix.count(mix.hold({{}, 8, 1, 1}), 1);
-  mix.count(mix.hold({{}, 4, 1, 1}), 2);
+  mix.count(mix.hold(flavour{{}, 1, 1, 1}), 7);
+  mix.count(mix.hold(flavour{{}, 8, 1, 1}), 1);
+  mix.count(mix.hold(flavour{{}, 4, 1, 1}), 2);
   std::vector<std::int64_t> counts;
   for (const auto* entry : mix.greatest(10)) {
     counts.push_back(entry->wanted.count);

@@ -182,7 +182,7 @@ void link_shell::end(const model::failure& why, bool expired) {
   with.line.reset();
   if (known_to_cluster)
     push(expired ? control::input{control::lease_expired{id}}
-                 : control::input{control::link_closed{id}});
+                 : control::input{control::link_closed{id, machine->last_heard()}});
   self->quit();
 }
 

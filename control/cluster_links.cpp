@@ -157,7 +157,9 @@ void cluster::machine::close(link_id link, model::failure why) {
 void cluster::machine::on(link_closed& closed) {
   const auto known = links.find(static_cast<std::uint64_t>(closed.link));
   if (known != links.end()) {
-    drop_link(closed.link, presences.at(known->second).last_heard + config.lease);
+    auto& seen = presences.at(known->second);
+    seen.last_heard = std::max(seen.last_heard, std::min(closed.last_heard, now));
+    drop_link(closed.link, seen.last_heard + config.lease);
   }
 }
 

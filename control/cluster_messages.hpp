@@ -96,6 +96,8 @@ struct host_said {
 /// The connection is gone. The host stays online until its lease is over.
 struct link_closed {
   link_id link{};
+  /// When the link had its latest sign of life; not every one was a host_said.
+  model::timestamp last_heard{};
 };
 /// Nothing was heard for a lease: the host is offline.
 struct lease_expired {

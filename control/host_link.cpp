@@ -94,7 +94,12 @@ std::vector<host_link::action> host_link::received(model::timestamp now,
                     "host '" + certificate_name_ + "' said hello twice on one connection",
                     {}})};
   }
-  deadline_ = now + config_.lease;
+  renew(now);
+  if (std::holds_alternative<model::link_heartbeat>(frame.message) &&
+      now < last_passed_on_ + config_.lease) {
+    return {};
+  }
+  last_passed_on_ = now;
   std::vector<action> what; // a list in braces would copy the message
   what.emplace_back(said{std::move(frame.message)});
   return what;
@@ -130,7 +135,7 @@ host_link::action host_link::refuse(model::failure why) {
 
 void host_link::heard(model::timestamp now) {
   if (phase_ == phase::accepted) {
-    deadline_ = now + config_.lease;
+    renew(now);
   }
 }
 
@@ -152,13 +157,19 @@ model::timestamp host_link::deadline() const {
   return phase_ == phase::closed ? model::timestamp::max() : deadline_;
 }
 
+void host_link::renew(model::timestamp now) {
+  last_heard_ = now;
+  deadline_ = now + config_.lease;
+}
+
 void host_link::accept(model::timestamp now, model::link_welcome welcome) {
   if (phase_ != phase::awaiting_accept) {
     return;
   }
   phase_ = phase::accepted;
   config_.leader = welcome.leader;
-  deadline_ = now + config_.lease;
+  renew(now);
+  last_passed_on_ = now;
   outbox_.emplace_front(welcome);
 }
 

@@ -51,7 +51,8 @@ public:
     model::incarnation_id incarnation;
     model::host_info info;
   };
-  /// Hand host_said to the cluster.
+  /// Hand host_said to the cluster. Of heartbeats one in a lease: what the link knows itself need
+  /// not take the cluster's time.
   struct said {
     model::from_host message;
   };
@@ -73,6 +74,8 @@ public:
   [[nodiscard]] std::vector<action> on_timer(model::timestamp now);
   /// When on_timer is due.
   [[nodiscard]] model::timestamp deadline() const;
+  /// When an accepted link had its latest sign of life.
+  [[nodiscard]] model::timestamp last_heard() const { return last_heard_; }
 
   /// The cluster took the host in.
   void accept(model::timestamp now, model::link_welcome welcome);
@@ -94,11 +97,14 @@ private:
   [[nodiscard]] std::optional<frame_fault> fault_of(const model::link_header& header) const;
   [[nodiscard]] action take_hello(const model::link_header& header, model::link_hello hello);
   [[nodiscard]] action refuse(model::failure why);
+  void renew(model::timestamp now);
 
   config config_;
   std::string certificate_name_;
   phase phase_ = phase::awaiting_hello;
   model::timestamp deadline_;
+  model::timestamp last_heard_{};
+  model::timestamp last_passed_on_{}; ///< to the cluster
   model::incarnation_id incarnation_;
   std::uint64_t last_received_ = 0;
   std::uint64_t last_sent_ = 0;

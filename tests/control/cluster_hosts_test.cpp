@@ -118,6 +118,16 @@ TEST_F(ClusterHosts, FlappingLinkWithinItsLeaseChangesNothing) {
   EXPECT_TRUE(host_record().settled);
 }
 
+TEST_F(ClusterHosts, TheLeaseCountsFromTheLinksLatestSignOfLife) {
+  const auto link = world.connect(host);
+  world.advance(world.config.lease * 3);
+  const auto heard = world.now;
+  world.advance(world.config.lease / 3);
+  world.step(link_closed{link, heard});
+  EXPECT_EQ(world.machine->last_seen(host.id), heard);
+  EXPECT_EQ(world.machine->next_tick(), heard + world.config.lease);
+}
+
 TEST_F(ClusterHosts, LeaseOverMeansOfflineAndNothingMoves) {
   const auto link = world.connect(host);
   const auto made = world.create(make_spec("train-1", {device_of(host, 0)}));

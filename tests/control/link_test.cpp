@@ -104,7 +104,7 @@ TEST_F(Links, DuplicatedReorderedAndForeignFramesAreDroppedAndCounted) {
 
 TEST_F(Links, MissedFramesCostAFullReport) {
   establish();
-  EXPECT_TRUE(std::holds_alternative<host_link::said>(host_end->received(now, frame(5)).at(0)));
+  EXPECT_TRUE(host_end->received(now, frame(5)).empty());
   EXPECT_EQ(host_end->frames_missed(), 3U);
   const auto asked = host_end->next_frame();
   ASSERT_TRUE(asked);
@@ -121,6 +121,24 @@ TEST_F(Links, MissedFramesCostAFullReport) {
   EXPECT_FALSE(host_end->next_frame()) << "that was it";
   (void)host_end->received(now += 5s, frame(9));
   EXPECT_FALSE(host_end->next_frame());
+}
+
+TEST_F(Links, OfHeartbeatsOneInALeaseReachesTheCluster) {
+  establish();
+  std::uint64_t sequence = 1;
+  std::vector<model::duration> told;
+  const auto begin = now;
+  for (int beat = 0; beat < 9; ++beat) {
+    const auto actions = host_end->received(now += 5s, frame(++sequence));
+    if (!actions.empty() && std::holds_alternative<host_link::said>(actions[0]))
+      told.push_back(now - begin);
+    EXPECT_EQ(host_end->last_heard(), now);
+    EXPECT_EQ(host_end->deadline(), now + 15s) << "the lease is renewed all the same";
+  }
+  EXPECT_EQ(told, (std::vector<model::duration>{15s, 30s, 45s}));
+  const auto report = host_end->received(now += 5s, frame(++sequence, model::observed_state{}));
+  EXPECT_TRUE(std::holds_alternative<host_link::said>(report.at(0))) << "all else goes on at once";
+  EXPECT_TRUE(host_end->received(now += 10s, frame(++sequence)).empty());
 }
 
 TEST_F(Links, NothingIsTakenBeforeTheLinkIsAccepted) {

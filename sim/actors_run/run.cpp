@@ -50,6 +50,7 @@ world_options options_of(const actors_scenario& what, std::uint64_t seed) {
   options.machines = what.machines;
   options.network = what.network;
   options.cluster.scheduling.policy = what.policy;
+  options.cluster.reservations = what.reservations;
   options.snapshot_events = what.snapshot_events;
   return options;
 }

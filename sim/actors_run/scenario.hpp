@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "control/queue_keeper.hpp"
 #include "hostbackend/simulated/machine.hpp"
 #include "hostbackend/simulated/simulated_backend.hpp"
 #include "model/time.hpp"
@@ -31,7 +32,8 @@ struct actors_scenario {
   bool tell_lifetimes = false;
   /// How long a server that fits nowhere waits, if its arrival does not say; zero: it is refused.
   model::duration patience{};
-  model::duration horizon{}; ///< of the demand; zero: until the last arrival
+  control::reservation_rules reservations; ///< when hosts are kept for those that wait
+  model::duration horizon{};               ///< of the demand; zero: until the last arrival
   /// From the start to the demand's first moment: hosts register and their devices are made ready.
   model::duration lead = std::chrono::minutes{2};
   /// After the horizon nothing fails any more, and so much later everything must have settled.

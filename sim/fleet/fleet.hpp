@@ -237,7 +237,7 @@ private:
 
   control::waiting_queue waiting_;
   std::unordered_map<model::server_id, waiter> waiters_; ///< only looked up
-  control::queue_keeper queue_{*this, {}};
+  control::queue_keeper queue_{*this, what_.reservations};
   std::int64_t serving_ = 0;       ///< when the keeper was called
   std::int64_t look_due_ = 0;      ///< a queue_look is scheduled for then; 0: none
   std::uint64_t gpus_waiting_ = 0; ///< that those who wait ask for

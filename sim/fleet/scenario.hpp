@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "control/queue_keeper.hpp"
 #include "model/device.hpp"
 #include "model/host.hpp"
 #include "model/resources.hpp"
@@ -68,7 +69,8 @@ struct scenario {
   bool tell_lifetimes = false;
   /// How long a server that fits nowhere waits, if its arrival does not say; zero: it is refused.
   model::duration patience{};
-  model::duration horizon{}; ///< the run ends then; zero: with the last arrival
+  control::reservation_rules reservations; ///< when hosts are kept for those that wait
+  model::duration horizon{};               ///< the run ends then; zero: with the last arrival
   /// From the end of a server to its devices' being free: a reset and its verification.
   random_time turnover;
   double quarantine_probability = 0; ///< of a device's turnover

@@ -93,9 +93,12 @@ void add_scenario(digest& to, const scenario& what) {
   }
   to.add(scheduler::name_of(*what.policy));
   to.add(std::uint64_t{what.tell_lifetimes});
+  const auto& kept = what.reservations;
   for (const auto time : {what.patience, what.horizon, what.turnover.least, what.turnover.mean_rest,
-                          what.mean_quarantine})
+                          what.mean_quarantine, kept.after, kept.again, kept.search_spacing})
     to.add(time);
+  to.add(std::int64_t{kept.priority});
+  to.add(std::uint64_t{kept.max});
   to.add(what.quarantine_probability);
   for (const auto& rate : {what.devices, what.machines, what.racks})
     to.add(rate);

@@ -152,6 +152,22 @@ std::vector<key<study_draft>> play_keys() {
            .flag = "patience",
            .example = "1h",
            .shown = true}),
+      value_key<&study_draft::made, &study::base, &scenario::reservations,
+                &control::reservation_rules::after>(
+          {.name = "reserve_after",
+           .rule = up_to_a_century(),
+           .help = "how long a server waits before a host may be kept for it, as "
+                   "queue.reserve_after of a controller",
+           .flag = "reserve-after",
+           .example = "10m"}),
+      value_key<&study_draft::made, &study::base, &scenario::reservations,
+                &control::reservation_rules::max>(
+          {.name = "reservations",
+           .rule = between(value_kind::count, 0, 1'000),
+           .help = "hosts that are kept at a time, as queue.reservations of a controller; 0: none "
+                   "ever",
+           .flag = "reservations",
+           .example = "8"}),
       value_key<&study_draft::made, &study::base, &scenario::horizon>(
           {.name = "horizon",
            .rule = up_to_a_century(),

@@ -31,6 +31,8 @@ demand:
 policy: [spread, best-fit]
 tell_lifetimes: true
 patience: 1h
+reserve_after: 3m
+reservations: 2
 horizon: 30d
 turnover: {least: 90s, mean_rest: 30s}
 quarantine: {probability: 0.5%, mean: 12h}
@@ -55,6 +57,8 @@ const std::vector<given_flag> everything_as_flags{
     {"hosts", "3xhgx-h100,name=hall,from=1d,hosts_per_rack=2"},
     {"hosts", "2xl40s-4"},
     {"cpu-overcommit", "4"},
+    {"reserve-after", "3m"},
+    {"reservations", "2"},
     {"memory-overcommit", "1.5"},
     {"hosts-per-rack", "8"},
     {"demand", "/d/jobs.csv"},

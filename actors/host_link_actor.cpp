@@ -181,7 +181,7 @@ void link_shell::end(const model::failure& why, bool expired) {
   with.line->close(why.message);
   with.line.reset();
   if (known_to_cluster)
-    push(expired ? control::input{control::lease_expired{id}}
+    push(expired ? control::input{control::lease_expired{id, machine->last_heard()}}
                  : control::input{control::link_closed{id, machine->last_heard()}});
   self->quit();
 }

@@ -17,8 +17,7 @@ namespace {
 class standard_queue {
 public:
   void push(std::int64_t at, event_kind kind, std::uint32_t subject, std::uint32_t life = 0) {
-    heap_.push(
-        {at, static_cast<std::uint64_t>(kind) << event::number_bits | ++scheduled_, subject, life});
+    heap_.push({at, event::order_of(kind, ++scheduled_), subject, life});
   }
   event pop() {
     const auto first = heap_.top();

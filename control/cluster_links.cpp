@@ -157,13 +157,23 @@ void cluster::machine::close(link_id link, model::failure why) {
 void cluster::machine::on(link_closed& closed) {
   const auto known = links.find(static_cast<std::uint64_t>(closed.link));
   if (known != links.end()) {
-    auto& seen = presences.at(known->second);
-    seen.last_heard = std::max(seen.last_heard, std::min(closed.last_heard, now));
-    drop_link(closed.link, seen.last_heard + config.lease);
+    const auto heard = heard_last(known->second, closed.last_heard);
+    drop_link(closed.link, heard + config.lease);
   }
 }
 
+/// What the link says of the host's latest sign of life, and what the cluster has heard itself.
+model::timestamp cluster::machine::heard_last(model::host_id host, model::timestamp by_link) {
+  auto& seen = presences.at(host);
+  seen.last_heard = std::max(seen.last_heard, std::min(by_link, now));
+  return seen.last_heard;
+}
+
 void cluster::machine::on(lease_expired& expired) {
+  if (const auto known = links.find(static_cast<std::uint64_t>(expired.link));
+      known != links.end()) {
+    (void)heard_last(known->second, expired.last_heard);
+  }
   drop_link(expired.link, now);
   if (!store_failure) {
     expire_leases();

@@ -299,6 +299,7 @@ struct cluster::machine final : queue_owner {
   // --- Links (cluster_links.cpp)
   void on(link_opened& opened);
   void on(link_closed& closed);
+  model::timestamp heard_last(model::host_id host, model::timestamp by_link);
   void on(lease_expired& expired);
   void on(host_said& said);
   [[nodiscard]] model::result<void> admit_host(const link_opened& opened) const;

@@ -102,6 +102,7 @@ struct link_closed {
 /// Nothing was heard for a lease: the host is offline.
 struct lease_expired {
   link_id link{};
+  model::timestamp last_heard{}; ///< as in link_closed
 };
 
 /// The store has all events up to this one.

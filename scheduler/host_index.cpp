@@ -66,7 +66,9 @@ void host_index::freshen(const std::vector<host_slot>& hosts) {
   for (const group_number group : groups_.changed()) {
     groups_.at(group).hosts > 0 ? filled_.insert(group) : filled_.erase(group);
   }
-  changed_.insert(changed_.end(), groups_.changed().begin(), groups_.changed().end());
+  if (for_devices_) { // nobody asks the other
+    changed_.insert(changed_.end(), groups_.changed().begin(), groups_.changed().end());
+  }
   groups_.changed().clear();
 }
 

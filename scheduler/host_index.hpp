@@ -67,7 +67,7 @@ public:
   }
   /// Where an open host is.
   [[nodiscard]] const group_place& place(host_slot_id slot) const { return known_[slot].at; }
-  /// The groups that became empty or filled since the last call, some of them twice.
+  /// The groups for devices that became empty or filled since the last call, some of them twice.
   [[nodiscard]] std::vector<group_number> take_changed();
 
 private:

@@ -84,8 +84,10 @@ void host_set::erase(const model::host_id& id) {
   const std::size_t which = block_for(id);
   auto& hosts = blocks_[which].hosts;
   hosts.erase(place_of(hosts, id));
-  if (--size_ == 0) {
-    return; // the block stays, and so does its memory
+  if (--size_ == 0) { // the block stays, and so does its memory
+    blocks_[which].bounds = {};
+    blocks_[which].stale = false;
+    return;
   }
   if (!hosts.empty()) {
     touch(which);

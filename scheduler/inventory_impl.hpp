@@ -78,7 +78,7 @@ struct host_slot {
   }
 };
 
-/// Large members first: in a line of the processor's cache, as there are as many as servers.
+/// Large members first, so that it is small: there are as many as servers.
 struct allocation {
   device_mask devices = 0; ///< those of the first device_slots_max
   model::resources amount;
@@ -186,7 +186,7 @@ private:
   void put_on(const allocation& added);
   void take_off(const allocation& old);
   void count_member(host_slot_id slot, group_id group, std::int32_t change);
-  /// Recomputes what is derived from the host's load.
+  /// Recomputes the host's free amounts, and touches it.
   void refresh(host_slot_id slot);
   /// What decisions look at has changed.
   void touch(host_slot_id slot);

@@ -60,10 +60,10 @@ flavour_id request_mix::hold(const flavour_view& wanted) {
     number = unused_.back();
     unused_.pop_back();
   }
-  const flavour kept{
+  flavour kept{
       {wanted.devices.begin(), wanted.devices.end()}, wanted.count, wanted.cpus, wanted.memory_mib};
   numbers_.emplace(kept, number);
-  entries_[number] = {kept, 1, 0};
+  entries_[number] = {std::move(kept), 1, 0};
   return number;
 }
 

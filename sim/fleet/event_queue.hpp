@@ -32,6 +32,9 @@ struct event {
   std::uint32_t life = 0;    ///< of the subject: an event of an earlier one is stale
 
   static constexpr unsigned number_bits = 56;
+  [[nodiscard]] static std::uint64_t order_of(event_kind kind, std::uint64_t number) {
+    return static_cast<std::uint64_t>(kind) << number_bits | number;
+  }
   [[nodiscard]] event_kind kind() const { return static_cast<event_kind>(order >> number_bits); }
 
   /// Of one moment, what frees comes before what takes, and within a kind the first scheduled.
@@ -53,8 +56,7 @@ public:
   [[nodiscard]] const event& next() const { return heap_.front(); }
 
   void push(std::int64_t at, event_kind kind, std::uint32_t subject, std::uint32_t life = 0) {
-    const event what{at, static_cast<std::uint64_t>(kind) << event::number_bits | ++scheduled_,
-                     subject, life};
+    const event what{at, event::order_of(kind, ++scheduled_), subject, life};
     heap_.push_back(what);
     std::size_t place = heap_.size() - 1;
     while (place > 0) {

@@ -95,7 +95,8 @@ private:
     std::uint64_t number = 0; ///< of its arrival
     std::int64_t ends = 0;    ///< as the scheduler knows it; 0: it does not
   };
-  /// Servers that ask for the same: the texts of their request are made once, and memory is kept.
+  /// Servers that ask for the same (each that is there from the start by itself): the texts of
+  /// their request are made once, and memory is kept.
   struct shape {
     std::uint32_t model = 0;
     std::uint16_t gpus = 0;

@@ -90,6 +90,13 @@ std::uint32_t fleet::shape_for(const arrival& wanted) {
     made.devices.push_back(std::move(gpus));
   }
   alike.push_back(add_shape(wanted.model, wanted.gpus, std::move(made)));
+  auto& kept = shapes_[alike.back()];
+  kept.spec.edit([&](model::server_spec& spec) {
+    spec.project.clear();
+    spec.vcpus = amount.cpus;
+    spec.memory_mib = amount.memory_mib;
+    spec.devices = kept.request.devices;
+  });
   return alike.back();
 }
 
@@ -101,12 +108,6 @@ std::uint32_t fleet::add_shape(std::uint32_t model, std::uint16_t gpus,
   auto& taken = std::get<scheduler::server_allocated>(made.taken);
   taken.amount = request.amount;
   taken.asked = request.devices;
-  made.spec.edit([&](model::server_spec& spec) {
-    spec.project.clear();
-    spec.vcpus = request.amount.cpus;
-    spec.memory_mib = request.amount.memory_mib;
-    spec.devices = request.devices;
-  });
   made.request = std::move(request);
   return static_cast<std::uint32_t>(shapes_.size() - 1);
 }

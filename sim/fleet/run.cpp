@@ -32,9 +32,12 @@ model::result<void> check(const scenario& what) {
   for (const auto time :
        {what.horizon, what.turnover.least, what.turnover.mean_rest, what.mean_quarantine,
         what.devices.mean_between, what.devices.mean_repair, what.machines.mean_between,
-        what.machines.mean_repair, what.racks.mean_between, what.racks.mean_repair, what.patience})
+        what.machines.mean_repair, what.racks.mean_between, what.racks.mean_repair, what.patience,
+        what.reservations.after, what.reservations.search_spacing})
     if (time.count() < 0)
       return bad("a time of the scenario is negative: must be 0 or more");
+  if (what.reservations.again.count() <= 0)
+    return bad("a kept host is to be chosen anew after no time: must be longer than 0");
   return {};
 }
 

@@ -128,6 +128,16 @@ TEST_F(ClusterHosts, TheLeaseCountsFromTheLinksLatestSignOfLife) {
   EXPECT_EQ(world.machine->next_tick(), heard + world.config.lease);
 }
 
+TEST_F(ClusterHosts, OfAHostThatFellSilentItIsKnownWhenItWasHeardLast) {
+  const auto link = world.connect(host);
+  world.advance(world.config.lease * 3);
+  const auto heard = world.now;
+  world.advance(world.config.lease);
+  world.step(lease_expired{link, heard});
+  EXPECT_EQ(host_record().status, host_status::offline);
+  EXPECT_EQ(world.machine->last_seen(host.id), heard);
+}
+
 TEST_F(ClusterHosts, LeaseOverMeansOfflineAndNothingMoves) {
   const auto link = world.connect(host);
   const auto made = world.create(make_spec("train-1", {device_of(host, 0)}));

@@ -141,6 +141,13 @@ TEST_F(Links, OfHeartbeatsOneInALeaseReachesTheCluster) {
   EXPECT_TRUE(host_end->received(now += 10s, frame(++sequence)).empty());
 }
 
+TEST_F(Links, HoweverLongTheLeaseTheClusterHearsOfTheHost) {
+  reset_host_end("gpu-1", 3min);
+  establish();
+  EXPECT_FALSE(host_end->received(now += host_link::passed_on_each, frame(2)).empty());
+  EXPECT_EQ(host_end->deadline(), now + 3min);
+}
+
 TEST_F(Links, NothingIsTakenBeforeTheLinkIsAccepted) {
   open();
   up();

@@ -18,8 +18,8 @@ protected:
 
   Links() { reset_host_end(); }
 
-  void reset_host_end(const std::string& certificate = "gpu-1") {
-    host_end.emplace(host_link::config{leader, 15s, 10s, 4}, certificate, now);
+  void reset_host_end(const std::string& certificate = "gpu-1", model::duration lease = 15s) {
+    host_end.emplace(host_link::config{leader, lease, 10s, 4}, certificate, now);
   }
   void open() {
     ASSERT_TRUE(std::holds_alternative<agent_link::connect>(agent_end.on_timer(now).at(0)));

@@ -133,12 +133,6 @@ host_link::action host_link::refuse(model::failure why) {
   return close{std::move(why), false};
 }
 
-void host_link::heard(model::timestamp now) {
-  if (phase_ == phase::accepted) {
-    renew(now);
-  }
-}
-
 std::vector<host_link::action> host_link::on_timer(model::timestamp now) {
   if (phase_ == phase::closed || now < deadline_) {
     return {};

@@ -72,12 +72,10 @@ public:
 
   [[nodiscard]] std::vector<action> received(model::timestamp now,
                                              model::link_frame<model::from_host> frame);
-  /// A sign of life below the messages (a pong): renews the lease of an accepted link.
-  void heard(model::timestamp now);
   [[nodiscard]] std::vector<action> on_timer(model::timestamp now);
   /// When on_timer is due.
   [[nodiscard]] model::timestamp deadline() const;
-  /// When an accepted link had its latest sign of life.
+  /// When an accepted link was accepted, or had its latest message since.
   [[nodiscard]] model::timestamp last_heard() const { return last_heard_; }
 
   /// The cluster took the host in.

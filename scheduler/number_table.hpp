@@ -53,8 +53,6 @@ public:
     --size_;
   }
 
-  [[nodiscard]] std::size_t size() const { return size_; }
-
 private:
   struct slot_type {
     std::uint32_t mark = 0; ///< of the id: says where it belongs, and tells most others apart

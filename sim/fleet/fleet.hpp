@@ -163,6 +163,8 @@ private:
               const std::string& rule);
   void tell_placed(std::int64_t now, const server& made, const model::placement& where);
   [[nodiscard]] model::decision decide(model::placement_request& request);
+  /// It would stand in the way of another that waits.
+  [[nodiscard]] static model::refusal in_the_way();
 
   // --- Servers that wait (fleet_queue.cpp)
   void wait(std::int64_t now, std::uint64_t number, const arrival& wanted, std::uint32_t asked,

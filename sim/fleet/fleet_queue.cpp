@@ -38,15 +38,14 @@ bool fleet::end_wait(std::int64_t now, std::uint64_t number) {
   if (found == waiters_.end())
     return true;
   auto request = to_placement_request(id, found->second.record.spec, as_time(now));
-  auto decided = decide(request);
-  if (const auto* where = std::get_if<model::placement>(&decided)) {
-    serving_ = now;
-    if (place(found->second.record, request, *where))
-      return true;
-    decided = model::refusal{};
-  }
+  const auto decided = decide(request);
+  const auto* where = std::get_if<model::placement>(&decided);
+  serving_ = now;
+  if (where != nullptr && place(found->second.record, request, *where))
+    return true;
+  const auto why = where != nullptr ? in_the_way() : std::get<model::refusal>(decided);
   ++result_.gave_up;
-  refuse(now, number, found->second.wanted, deciding_rule(std::get<model::refusal>(decided)));
+  refuse(now, number, found->second.wanted, deciding_rule(why));
   stop_waiting(id);
   return true;
 }

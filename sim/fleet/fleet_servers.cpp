@@ -40,6 +40,10 @@ model::decision fleet::decide(model::placement_request& request) {
   const auto* where = std::get_if<model::placement>(&decided);
   if (where == nullptr || queue_.leaves_room(request, *where))
     return decided;
+  return in_the_way();
+}
+
+model::refusal fleet::in_the_way() {
   model::refusal why;
   why.rules.emplace_back().rule = "reserved_host";
   return why;

@@ -176,7 +176,7 @@ TEST_F(Links, SilenceForALeaseExpiresTheLink) {
   EXPECT_EQ(host_end->deadline(), now + 10s);
   establish();
   now += 14s;
-  host_end->heard(now);
+  (void)host_end->received(now, frame(2));
   now += 14s;
   EXPECT_TRUE(host_end->on_timer(now).empty());
   now = host_end->deadline();

@@ -50,6 +50,50 @@ TEST(Inventory, TotalsFollowAllocations) {
   EXPECT_EQ(world.totals(host_1)->devices_free, 2);
 }
 
+TEST(Inventory, AGpuThatIsGoneIsReservedForUntilItsOwnerLeaves) {
+  auto devices = reserving(2);
+  devices[0].present = false;
+  devices[0].owner = server_1;
+  devices[0].state = model::device_state::lost;
+  auto world = world_with(devices);
+  (void)plan(world, server({}, 1)); // sees the host as it is
+  EXPECT_EQ(world.totals(host_1)->free.cpus, 48);
+  world.apply(device_turned{host_1, devices[0].info.id, model::device_state::lost, false});
+  EXPECT_EQ(world.totals(host_1)->free.cpus, 56);
+  auto large = server({}, 1);
+  large.amount = {56, 1, 1};
+  EXPECT_TRUE(std::holds_alternative<model::placement>(plan(world, large)));
+}
+
+TEST(Inventory, ADeviceThatMovesIsFoundWhereItWasSeenLast) {
+  const auto moved = free_gpu(1, 0);
+  const auto host_2 = numbered<model::host_id>(2);
+  const auto on = [&](std::uint64_t host) {
+    auto device = moved;
+    device.host = numbered<model::host_id>(host);
+    return host_changed{open_host(host), {device}};
+  };
+  const auto found_on = [&](const inventory& world) -> std::optional<model::host_id> {
+    auto decided = plan(world, server({exactly(1000)}, 1));
+    const auto* where = std::get_if<model::placement>(&decided);
+    return where != nullptr ? std::optional{where->host} : std::nullopt;
+  };
+  inventory world;
+  world.apply(on(1));
+  world.apply(on(2)); // the first host was not heard of since
+  EXPECT_EQ(found_on(world), host_2);
+  world.apply(host_changed{open_host(1), {}});
+  EXPECT_EQ(found_on(world), host_2) << "the first no longer lists it";
+  world.apply(on(1));
+  EXPECT_EQ(found_on(world), host_1);
+  world.apply(host_gone{host_2});
+  EXPECT_EQ(found_on(world), host_1);
+  world.apply(host_gone{host_1});
+  EXPECT_EQ(found_on(world), std::nullopt);
+  world.apply(on(2)); // in a slot that was the first's
+  EXPECT_EQ(found_on(world), host_2);
+}
+
 TEST(Inventory, UpdatesMayComeTwice) {
   auto world = world_with(reserving(2));
   const server_allocated update{

@@ -32,6 +32,7 @@ public:
     ASSERT_EQ(set_.size(), plain_.size());
     ASSERT_EQ(set_.empty(), plain_.empty());
     if (plain_.empty()) {
+      EXPECT_EQ(set_.first({}, [](const listed_host&) { return true; }), nullptr);
       return;
     }
     EXPECT_EQ(set_.front().id, plain_.begin()->first);

@@ -1,3 +1,4 @@
+#include "sim/fleet/names.hpp"
 #include "sim/fleet/run.hpp"
 
 #include <algorithm>
@@ -461,6 +462,17 @@ TEST(FleetRun, WhatHardlyEverFailsDoesNotFailAtTheStart) {
   const auto result = played(what, demand_of({{0, 1, 0}}));
   EXPECT_LT(only(result).broken_seconds, 0.01 * only(result).gpu_seconds);
   EXPECT_EQ(result.span, model::duration{days{1}});
+}
+
+TEST(FleetRun, ATimeThatIsDrawnIsNeverNegative) {
+  model::random dice{1};
+  std::int64_t longest = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    const auto time = drawn(dice, days{36'500});
+    ASSERT_GE(time, 0);
+    longest = std::max(longest, time);
+  }
+  EXPECT_EQ(longest, never);
 }
 
 TEST(FleetRun, MomentsAreAsManyAsMayBe) {

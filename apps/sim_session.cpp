@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <mutex>
 #include <ostream>
+#include <sstream>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "apps/config.hpp"
+#include "apps/write_file.hpp"
 #include "model/time.hpp"
 #include "sim/report/report_json.hpp"
 #include "sim/study/purchase.hpp"
@@ -257,9 +259,9 @@ result<sim::offered_demand> offer_and_tell(const sim::study& what, std::ostream&
 result<void> write_wanted(const sim_arguments& given, const sim::study_result& all,
                           const sim::frontier& purchases, std::ostream& err) {
   if (given.has("json")) {
-    const auto written =
-        sim::write_file(given.text("json"), [&](std::ostream& out) { sim::write_json(out, all); });
-    if (!written)
+    std::ostringstream json;
+    sim::write_json(json, all);
+    if (auto written = write_file(given.text("json"), json.view()); !written)
       return written;
   }
   if (!given.has("out"))

@@ -7,7 +7,8 @@
 
 namespace berth::apps {
 
-/// Writes `text` to `path`, whole or not at all: a reader never sees a part of it.
+/// Writes `text` to `path`, whole or not at all: a reader never sees a part of it. What is no
+/// regular file, such as /dev/stdout, is written to as it is. Fails naming it.
 [[nodiscard]] model::result<void> write_file(const std::string& path, std::string_view text);
 
 } // namespace berth::apps

@@ -5,6 +5,7 @@
 #include "sim/actors_run/clients.hpp"
 #include "sim/actors_run/mishaps.hpp"
 #include "sim/actors_run/verdict.hpp"
+#include "sim/fleet/run.hpp"
 #include "sim/world.hpp"
 
 namespace berth::sim {
@@ -37,13 +38,10 @@ model::result<void> check(const actors_scenario& what) {
   for (const auto& rate : {what.mishaps.machines, what.mishaps.devices, what.mishaps.links})
     if (rate.mean_between.count() < 0 || rate.mean_repair.count() < 0)
       return bad("a time between mishaps or until they are mended is negative: must be 0 or more");
-  for (const auto time : {what.patience, what.horizon, what.lead, what.calm,
-                          what.reservations.after, what.reservations.search_spacing})
+  for (const auto time : {what.patience, what.horizon, what.lead, what.calm})
     if (time.count() < 0)
       return bad("a time of the scenario is negative: must be 0 or more");
-  if (what.reservations.again.count() <= 0)
-    return bad("a kept host is to be chosen anew after no time: must be longer than 0");
-  return {};
+  return check_reservations(what.reservations);
 }
 
 world_options options_of(const actors_scenario& what, std::uint64_t seed) {

@@ -32,12 +32,9 @@ model::result<void> check(const scenario& what) {
   for (const auto time :
        {what.horizon, what.turnover.least, what.turnover.mean_rest, what.mean_quarantine,
         what.devices.mean_between, what.devices.mean_repair, what.machines.mean_between,
-        what.machines.mean_repair, what.racks.mean_between, what.racks.mean_repair, what.patience,
-        what.reservations.after, what.reservations.search_spacing})
+        what.machines.mean_repair, what.racks.mean_between, what.racks.mean_repair, what.patience})
     if (time.count() < 0)
       return bad("a time of the scenario is negative: must be 0 or more");
-  if (what.reservations.again.count() <= 0)
-    return bad("a kept host is to be chosen anew after no time: must be longer than 0");
   return {};
 }
 
@@ -193,9 +190,20 @@ private:
 
 } // namespace
 
+model::result<void> check_reservations(const control::reservation_rules& how) {
+  if (how.after.count() < 0 || how.search_spacing.count() < 0)
+    return fail(errc::invalid_argument,
+                "a time until hosts are kept is negative: must be 0 or more");
+  if (how.again.count() <= 0)
+    return fail(errc::invalid_argument,
+                "a kept host is to be chosen anew after no time: must be longer than 0");
+  return {};
+}
+
 model::result<run_result> run(const scenario& what, arrival_source& demand, std::uint64_t seed,
                               const run_audience& audience) {
   return check(what)
+      .and_then([&] { return check_reservations(what.reservations); })
       .and_then([&] { return check_standing(what); })
       .and_then([&] { return check_maintenance(what); })
       .map([&] {

@@ -116,6 +116,9 @@ struct run_watch {
   std::atomic<std::uint64_t> events{0}; ///< likewise
 };
 
+/// Fails with invalid_argument when hosts cannot be kept like that.
+[[nodiscard]] model::result<void> check_reservations(const control::reservation_rules& how);
+
 /// Who listens to a run; nobody changes its result, but for run_watch::stop.
 struct run_audience {
   observer* decisions = nullptr;

@@ -28,18 +28,14 @@ tl::unexpected<model::failure> cannot_write(const std::string& path) {
 /// A file that has another name until it is complete.
 class new_file {
 public:
-  explicit new_file(std::string path) : path_(std::move(path)) {
-    std::error_code ignored; // what cannot be looked at cannot be opened either
-    const auto status = fs::status(path_, ignored);
-    in_place_ = fs::exists(status) && !fs::is_regular_file(status);
-  }
+  explicit new_file(std::string path) : path_(std::move(path)) {}
   new_file(new_file&& from) noexcept
-      : path_(std::move(from.path_)), in_place_(std::exchange(from.in_place_, true)) {}
+      : path_(std::move(from.path_)), complete_(std::exchange(from.complete_, true)) {}
   new_file(const new_file&) = delete;
   new_file& operator=(const new_file&) = delete;
   new_file& operator=(new_file&&) = delete;
   ~new_file() {
-    if (!in_place_)
+    if (!complete_)
       ::unlink(written_path().c_str()); // never a directory that is in the way
   }
 
@@ -52,18 +48,18 @@ public:
     return file ? result<void>{} : cannot_write(path_);
   }
   result<void> commit() {
-    if (!in_place_ && std::rename(written_path().c_str(), path_.c_str()) != 0)
+    if (std::rename(written_path().c_str(), path_.c_str()) != 0)
       return cannot_write(path_);
-    in_place_ = true;
+    complete_ = true;
     return {};
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 
 private:
-  [[nodiscard]] std::string written_path() const { return in_place_ ? path_ : path_ + ".partial"; }
+  [[nodiscard]] std::string written_path() const { return path_ + ".partial"; }
 
   std::string path_;
-  bool in_place_ = false; ///< nothing is there under the other name
+  bool complete_ = false; ///< nothing is there under the other name
 };
 
 using part = std::pair<std::string, std::function<void(std::ostream&)>>;
@@ -106,13 +102,6 @@ result<std::vector<std::string>> write_outputs(const std::string& directory,
     paths.push_back(file.path());
   }
   return paths;
-}
-
-result<void> write_file(const std::string& path, const std::function<void(std::ostream&)>& write) {
-  new_file file{path};
-  if (auto written = file.write(write); !written)
-    return written;
-  return file.commit();
 }
 
 } // namespace berth::sim

@@ -28,9 +28,4 @@ struct outputs {
 [[nodiscard]] model::result<std::vector<std::string>>
 write_outputs(const std::string& directory, const study_result& all, const outputs& wanted);
 
-/// What `write` puts into the stream becomes the file. It appears under its name only when it is
-/// complete; what is no regular file, such as /dev/stdout, is written to as it is. Fails naming it.
-[[nodiscard]] model::result<void> write_file(const std::string& path,
-                                             const std::function<void(std::ostream&)>& write);
-
 } // namespace berth::sim

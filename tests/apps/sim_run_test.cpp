@@ -132,7 +132,7 @@ TEST_F(SimRun, WrongCommandLinesAndFilesAreNamed) {
   EXPECT_THAT(refused(one_machine({"--growth", "5"}), 2), HasSubstr("--draw"));
   EXPECT_EQ(run(one_machine({"--json", "/no/where.json"})), 1);
   EXPECT_THAT(out_.str(), HasSubstr("best-fit")) << "what was found is shown all the same";
-  EXPECT_THAT(err_.str(), HasSubstr("cannot write /no/where.json"));
+  EXPECT_THAT(err_.str(), HasSubstr("/no/where.json: cannot be written"));
 }
 
 TEST_F(SimRun, AScenarioOfAFilePlaysLikeFlags) {

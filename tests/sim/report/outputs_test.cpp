@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -48,20 +47,6 @@ TEST(Outputs, WhatCannotBeWrittenIsNamedAndNothingAppears) {
   const auto no_directory = write_outputs(directory / "file", made_study(), {});
   ASSERT_FALSE(no_directory);
   EXPECT_THAT(no_directory.error().message, HasSubstr("file"));
-}
-
-TEST(Outputs, AFileThatIsThereIsReplacedAndADeviceIsWrittenTo) {
-  const temporary_directory directory;
-  const auto write = [](std::ostream& out) { out << "new"; };
-  std::ofstream{directory / "file"} << "old and longer";
-  ASSERT_TRUE(write_file(directory / "file", write));
-  std::ifstream in{directory / "file"};
-  EXPECT_EQ((std::string{std::istreambuf_iterator<char>{in}, {}}), "new");
-  EXPECT_TRUE(write_file("/dev/null", write));
-  EXPECT_TRUE(fs::exists("/dev/null"));
-  const auto full = write_file("/dev/full", write);
-  ASSERT_FALSE(full);
-  EXPECT_THAT(full.error().message, HasSubstr("cannot write /dev/full: No space left"));
 }
 
 } // namespace

@@ -57,7 +57,9 @@ public:
     if (const auto actor = caf::actor_cast<host_actor>(actor_))
       caf::anon_send(actor, atom::wake_v);
   }
-  [[nodiscard]] std::vector<host_news> take() { return items_.take(); }
+  [[nodiscard]] std::vector<host_news> take(std::vector<host_news> spare) {
+    return items_.take(std::move(spare));
+  }
 
 private:
   inbox<host_news> items_;
@@ -70,6 +72,7 @@ struct host_shell {
   host_actor::stateful_pointer<host_shell> self = nullptr;
   host_parts parts;
   std::shared_ptr<host_box> box;
+  std::vector<host_news> in_hand;
   std::optional<control::host_machine> machine;
   std::optional<control::agent_link> link;
   std::optional<gate> frames;
@@ -95,8 +98,10 @@ struct host_shell {
   }
 
   void work() {
-    for (auto& each : box->take())
+    in_hand = box->take(std::move(in_hand));
+    for (auto& each : in_hand)
       std::visit([this](auto& news) { on(news); }, each);
+    in_hand.clear();
     settle();
   }
   void tell_machine(const control::agent::event& what) {

@@ -46,7 +46,9 @@ public:
     if (const auto actor = caf::actor_cast<host_link_actor>(actor_))
       caf::anon_send(actor, atom::wake_v);
   }
-  [[nodiscard]] std::vector<link_news> take() { return items_.take(); }
+  [[nodiscard]] std::vector<link_news> take(std::vector<link_news> spare) {
+    return items_.take(std::move(spare));
+  }
 
 private:
   inbox<link_news> items_;
@@ -80,7 +82,8 @@ struct link_shell {
   std::optional<control::host_link> machine;
   control::link_id id{};
   bool known_to_cluster = false;
-  std::uint64_t missed = 0;      ///< frames, as counted last
+  std::uint64_t missed = 0; ///< frames, as counted last
+  std::vector<link_news> in_hand;
   std::optional<permit> holding; ///< of the frame in hand; goes on to the cluster
   wake_ups ticks;
 
@@ -126,9 +129,11 @@ struct link_shell {
 };
 
 void link_shell::work() {
-  for (auto& each : with.box->take())
+  in_hand = with.box->take(std::move(in_hand));
+  for (auto& each : in_hand)
     if (with.line)
       std::visit([this](auto& news) { on(news); }, each);
+  in_hand.clear();
   settle();
 }
 

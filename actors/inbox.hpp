@@ -29,18 +29,17 @@ public:
     return std::exchange(awaited_, false);
   }
   /// Everything that has gathered, oldest first. The next push asks for a wake-up again. The
-  /// actor's thread only.
-  [[nodiscard]] std::vector<T> take() {
-    std::vector<T> taken;
+  /// memory of `spare`, which is empty, is filled next. The actor's thread only.
+  [[nodiscard]] std::vector<T> take(std::vector<T> spare = {}) {
     std::vector<model::timestamp> arrivals;
     {
       const std::lock_guard lock{mutex_};
-      taken.swap(items_);
+      spare.swap(items_);
       arrivals.swap(arrivals_);
       awaited_ = true;
     }
     meter_.taken(arrivals);
-    return taken;
+    return spare;
   }
   [[nodiscard]] std::size_t size() const {
     const std::lock_guard lock{mutex_};

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <set>
+#include <cstddef>
+#include <vector>
 
 #include "model/time.hpp"
 
@@ -12,20 +13,20 @@ class wake_ups {
 public:
   /// True: the actor shall send itself one more message, which arrives then.
   [[nodiscard]] bool wants(model::timestamp due) {
-    if (!pending_.empty() && *pending_.begin() <= due)
+    if (!pending_.empty() && pending_.back() <= due)
       return false;
-    pending_.insert(due);
+    pending_.push_back(due);
     return true;
   }
   /// One has arrived: the earliest of them.
   void arrived() {
     if (!pending_.empty())
-      pending_.erase(pending_.begin());
+      pending_.pop_back();
   }
   [[nodiscard]] std::size_t pending() const { return pending_.size(); }
 
 private:
-  std::multiset<model::timestamp> pending_;
+  std::vector<model::timestamp> pending_; ///< the earliest last: only earlier ones are added
 };
 
 } // namespace berth::actors

@@ -96,7 +96,7 @@ std::vector<host_link::action> host_link::received(model::timestamp now,
   }
   renew(now);
   if (std::holds_alternative<model::link_heartbeat>(frame.message) &&
-      now < last_passed_on_ + std::min(config_.lease, passed_on_each)) {
+      now < last_passed_on_ + passed_on_each) {
     return {};
   }
   last_passed_on_ = now;

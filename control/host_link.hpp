@@ -35,8 +35,8 @@ inline constexpr std::string_view link_protocol = "berth-link/1";
 /// Life: hello (once, first) -> accept() with the cluster's welcome -> messages -> closed.
 class host_link {
 public:
-  /// The cluster's `last_seen` is no older than this and a heartbeat, however long the lease is.
-  static constexpr model::duration passed_on_each = std::chrono::seconds{15};
+  /// The cluster's `last_seen` of a connected host is no older than this and a heartbeat.
+  static constexpr model::duration passed_on_each = std::chrono::seconds{30};
 
   struct config {
     model::leader_epoch leader = 0;
@@ -54,8 +54,8 @@ public:
     model::incarnation_id incarnation;
     model::host_info info;
   };
-  /// Hand host_said to the cluster. Of heartbeats one in a lease, or in `passed_on_each` if that is
-  /// shorter: what the link knows itself need not take the cluster's time.
+  /// Hand host_said to the cluster. Of heartbeats one in `passed_on_each`: what the link knows
+  /// itself need not take the cluster's time.
   struct said {
     model::from_host message;
   };

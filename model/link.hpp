@@ -147,7 +147,8 @@ struct observed_state {
   friend bool operator==(const observed_state&, const observed_state&) = default;
 };
 
-using from_host = std::variant<link_hello, link_heartbeat, inventory_report, observed_state>;
+/// The heartbeat comes first: an empty message is one, and costs nothing to make.
+using from_host = std::variant<link_heartbeat, link_hello, inventory_report, observed_state>;
 
 /// What every frame carries besides its message. A frame of another incarnation, an older leader or
 /// an already seen sequence number is dropped and counted.

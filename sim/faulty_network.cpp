@@ -48,9 +48,9 @@ struct faulty_network::state {
     });
   }
 
-  template <class Frame, class Deliver>
+  template <class Message, class Deliver>
   void deliver_later(const std::shared_ptr<connection>& line, model::timestamp& last_due,
-                     Frame frame, Deliver deliver) {
+                     model::link_frame<Message>&& frame, Deliver deliver) {
     auto due = std::max(world.now() + draw_delay(), last_due);
     if (dice.chance(faults.late)) {
       ++counted.late;
@@ -65,9 +65,9 @@ struct faulty_network::state {
     });
   }
 
-  template <class Frame, class Deliver>
-  bool transmit(const std::shared_ptr<connection>& line, model::timestamp& last_due, Frame frame,
-                Deliver deliver) {
+  template <class Message, class Deliver>
+  bool transmit(const std::shared_ptr<connection>& line, model::timestamp& last_due,
+                model::link_frame<Message>&& frame, Deliver deliver) {
     if (!line->open)
       return false;
     ++counted.sent;
@@ -82,7 +82,7 @@ struct faulty_network::state {
     }
     if (dice.chance(faults.duplicate)) {
       ++counted.duplicated;
-      deliver_later(line, last_due, frame, deliver);
+      deliver_later(line, last_due, model::link_frame<Message>{frame}, deliver);
     }
     deliver_later(line, last_due, std::move(frame), deliver);
     return true;
@@ -107,7 +107,7 @@ public:
       : net_(std::move(net)), line_(std::move(line)) {}
   bool send(model::link_frame<model::from_host> frame) override {
     return net_->transmit(line_, line_->due_at_controller, std::move(frame),
-                          [](faulty_network::connection& to, auto arrived) {
+                          [](faulty_network::connection& to, auto&& arrived) {
                             if (to.controller.on_frame)
                               to.controller.on_frame(std::move(arrived));
                           });
@@ -128,7 +128,7 @@ public:
       : net_(std::move(net)), line_(std::move(line)) {}
   bool send(model::link_frame<model::to_host> frame) override {
     return net_->transmit(line_, line_->due_at_agent, std::move(frame),
-                          [](faulty_network::connection& to, auto arrived) {
+                          [](faulty_network::connection& to, auto&& arrived) {
                             if (!to.agent_gone && to.agent.on_frame)
                               to.agent.on_frame(std::move(arrived));
                           });

@@ -6,6 +6,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/logger.hpp>
 #include <caf/resumable.hpp>
 #include <caf/scheduled_actor.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
@@ -28,37 +29,50 @@ struct virtual_config : caf::actor_system_config {
   }
 };
 
-/// What is to be called when; what was asked for first comes first. A heap of values: an entry
-/// costs no allocation of its own.
+/// What is to be called when; what was asked for first comes first. The heap's entries are plain
+/// values, cheap to move; the calls themselves stay where they are.
 class agenda {
 public:
   [[nodiscard]] bool empty() const { return heap_.empty(); }
   /// Must not be empty.
   [[nodiscard]] model::timestamp next() const { return heap_.front().when; }
   void push(model::timestamp when, std::function<void()> what) {
-    heap_.push_back({when, ++pushed_, std::move(what)});
+    heap_.push_back({when, ++pushed_, keep(std::move(what))});
     std::ranges::push_heap(heap_, is_later);
   }
   /// Must not be empty.
   std::function<void()> pop() {
     std::ranges::pop_heap(heap_, is_later);
-    auto what = std::move(heap_.back().what);
+    const auto place = heap_.back().place;
     heap_.pop_back();
-    return what;
+    free_.push_back(place);
+    return std::exchange(calls_[place], nullptr);
   }
-  void clear() { heap_.clear(); }
+  void clear() { *this = {}; }
 
 private:
   struct entry {
     model::timestamp when{};
     std::uint64_t number = 0;
-    std::function<void()> what;
+    std::size_t place = 0; ///< in calls_
   };
   static bool is_later(const entry& a, const entry& b) {
     return a.when != b.when ? a.when > b.when : a.number > b.number;
   }
+  std::size_t keep(std::function<void()> what) {
+    if (free_.empty()) {
+      calls_.push_back(std::move(what));
+      return calls_.size() - 1;
+    }
+    const auto place = free_.back();
+    free_.pop_back();
+    calls_[place] = std::move(what);
+    return place;
+  }
 
   std::vector<entry> heap_;
+  std::vector<std::function<void()>> calls_;
+  std::vector<std::size_t> free_; ///< places in calls_
   std::uint64_t pushed_ = 0;
 };
 
@@ -96,6 +110,8 @@ struct kernel::impl : hostbackend::timer {
     if (const auto* actor = as_actor(*jobs.front()))
       mix(actor->id());
     ++steps;
+    // Nothing is logged; without a logger no job pays for one. Each spawn puts it back.
+    caf::logger::set_current_actor_system(nullptr);
     coordinator.try_run_once();
   }
 

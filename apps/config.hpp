@@ -27,8 +27,8 @@ struct controller_config {
   std::int64_t store_snapshot_events = 200'000; ///< a snapshot after so many events
   std::int64_t store_batch_events = 4'096;      ///< at most so many events in one commit
 
-  std::chrono::milliseconds hosts_heartbeat_interval{2'000};
-  std::chrono::milliseconds hosts_lease{10'000}; ///< silent for longer = offline
+  std::chrono::milliseconds hosts_heartbeat_interval{5'000};
+  std::chrono::milliseconds hosts_lease{15'000}; ///< silent for longer = offline
   bool hosts_fleet_certificates = false;         ///< accept `berth-host:*` for any host
 
   std::int64_t limits_in_flight = 4'096; ///< admission permits: requests worked on at one time

@@ -14,19 +14,6 @@ double seconds(model::duration span) {
   return std::chrono::duration<double>(span).count();
 }
 
-std::string gpus_label(std::int32_t devices) {
-  switch (devices) {
-  case 0:
-  case 1:
-  case 2:
-  case 4:
-  case 8:
-    return std::to_string(devices);
-  default:
-    return "more";
-  }
-}
-
 /// Kept after a refusal.
 bool is_refused(const model::server_record& server) {
   return server.status == model::server_status::sched_fail;
@@ -69,8 +56,8 @@ cluster_metrics::cluster_metrics(metrics::registry& live, metrics::snapshot_slot
       append_time_(live.get_histogram(metric::log_append_duration_seconds)),
       plan_time_(live.get_histogram(metric::scheduling_duration_seconds, {"plan"})),
       leader_(live.get_gauge(metric::leader)) {
-  for (const auto* gpus : {"0", "1", "2", "4", "8", "more"})
-    waits_.emplace(gpus, live.get_histogram(metric::request_wait_seconds, {gpus}));
+  for (const auto gpus : metrics::describe(metric::request_wait_seconds).labels.front().values)
+    waits_.push_back(live.get_histogram(metric::request_wait_seconds, {gpus}));
 }
 
 void cluster_metrics::noted(const control::note& what) {
@@ -87,7 +74,7 @@ void cluster_metrics::noted(const control::note& what) {
 void cluster_metrics::settled(const control::placement_settled& what) {
   attempts_.increment(what.attempts);
   if (what.placed) {
-    waits_.at(gpus_label(what.devices)).observe(seconds(what.waited));
+    waits_.at(metrics::gpus_class(what.devices)).observe(seconds(what.waited));
     return;
   }
   if (!what.waits)

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/cluster_observer.hpp"
 #include "control/cluster_state.hpp"
@@ -47,8 +48,8 @@ private:
   metrics::histogram plan_time_;
   metrics::gauge leader_;
   std::map<std::string, metrics::counter> rejections_;
-  std::map<std::string, metrics::histogram> waits_;
-  scheduler::capacity_report capacity_; ///< the latest
+  std::vector<metrics::histogram> waits_; ///< by metrics::gpus_class
+  scheduler::capacity_report capacity_;   ///< the latest
   std::optional<model::timestamp> looked_at_;
   std::optional<model::server_id> oldest_refused_; ///< as of the last look
 };

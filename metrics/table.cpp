@@ -1,5 +1,6 @@
 #include "metrics/table.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace berth::metrics {
@@ -106,6 +107,12 @@ std::span<const metric_description> all_metrics() {
 
 const metric_description& describe(metric id) {
   return table()[static_cast<std::size_t>(id)];
+}
+
+std::size_t gpus_class(std::int64_t gpus) {
+  const auto& classes = describe(metric::request_wait_seconds).labels.front().values;
+  const auto found = std::ranges::find(classes, std::to_string(gpus));
+  return static_cast<std::size_t>(found - classes.begin()) - (found == classes.end() ? 1 : 0);
 }
 
 std::optional<metric> find_metric(std::string_view name) {

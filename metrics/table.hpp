@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -46,6 +47,9 @@ struct metric_description {
 /// All metrics in the table's order.
 [[nodiscard]] std::span<const metric_description> all_metrics();
 [[nodiscard]] const metric_description& describe(metric id);
+/// Where in the values of request_wait_seconds' label `gpus` a server with so many GPUs stands; the
+/// last is for all that have none of their own.
+[[nodiscard]] std::size_t gpus_class(std::int64_t gpus);
 /// By exported name, with prefix.
 [[nodiscard]] std::optional<metric> find_metric(std::string_view name);
 

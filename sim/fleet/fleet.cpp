@@ -260,6 +260,7 @@ moment fleet::look(std::int64_t now) {
   seen.hosts_down = static_cast<std::uint64_t>(
       std::ranges::count_if(hosts_, [](const host& one) { return one.down != 0; }));
   seen.refused_by = result_.refused_by;
+  seen.waits = waits_.by_class();
   return seen;
 }
 

@@ -229,6 +229,7 @@ private:
   std::vector<shape> shapes_;
   std::vector<levels> models_;      ///< by name
   std::vector<size_figures> sizes_; ///< by GPUs of the server
+  wait_record waits_;
   std::vector<row> rows_;
   unsigned row_shift_ = 0; ///< two to its power hosts make a row
   std::vector<host> hosts_;

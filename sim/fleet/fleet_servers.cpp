@@ -61,6 +61,7 @@ void fleet::count_placed(const arrival& wanted, model::duration waited) {
   auto& size = size_of(wanted);
   ++size.placed;
   size.waits.add(waited);
+  waits_.add(wanted.gpus, waited);
 }
 
 void fleet::refuse(std::int64_t now, std::uint64_t number, const arrival& wanted,

@@ -12,6 +12,7 @@
 #include "sim/fleet/distribution.hpp"
 #include "sim/fleet/observer.hpp"
 #include "sim/fleet/scenario.hpp"
+#include "sim/fleet/waits.hpp"
 
 namespace berth::sim {
 
@@ -63,6 +64,7 @@ struct moment {
   std::uint64_t hosts = 0;                         ///< that there are, broken ones included
   std::uint64_t hosts_down = 0;                    ///< of them: broken, or in maintenance
   std::map<std::string, std::uint64_t> refused_by; ///< up to now, by the deciding rule
+  std::vector<waits_so_far> waits;                 ///< by class; fewer: none of the others yet
   /// GPUs held per thousand of those there are, by rows of hosts in order (run_result::rows);
   /// nothing_there where no GPU is.
   std::vector<std::uint16_t> rows;

@@ -177,6 +177,20 @@ void waits(std::ostream& out, const study_result& all) {
   });
 }
 
+void wait_series(std::ostream& out, const study_result& all) {
+  out << "variant,seed,at_s,gpus,up_to_s,servers\n";
+  const auto bounds = wait_bounds_s();
+  each_run(all, [&](const auto& variant, auto seed, const run_result& one) {
+    for (const auto& at : one.series)
+      for (std::size_t i = 0; i < at.waits.size(); ++i)
+        for (std::size_t bound = 0; bound < at.waits[i].placed.size(); ++bound)
+          if (at.waits[i].placed[bound] > 0)
+            line{out} << variant << seed << at.at << wait_classes()[i]
+                      << (bound < bounds.size() ? std::optional{bounds[bound]} : std::nullopt)
+                      << at.waits[i].placed[bound];
+  });
+}
+
 /// The first run of each variant only: they would be gigabytes.
 void hosts(std::ostream& out, const study_result& all) {
   out << "variant,seed,at_s,first_host,last_host,held_permille\n";
@@ -202,6 +216,7 @@ constexpr std::array tables{
     csv_table{"sizes.csv", sizes},
     csv_table{"refusals.csv", refusals},
     csv_table{"waits.csv", waits},
+    csv_table{"wait_series.csv", wait_series},
     csv_table{"hosts.csv", hosts},
 };
 

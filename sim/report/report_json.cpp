@@ -69,6 +69,16 @@ json models_at(const run_result& one, const moment& at) {
   return all;
 }
 
+json waits_at(const moment& at) {
+  json all = json::array();
+  for (std::size_t i = 0; i < at.waits.size(); ++i)
+    if (!at.waits[i].placed.empty())
+      all.push_back({{"gpus", wait_classes()[i]},
+                     {"placed", at.waits[i].placed},
+                     {"sum_s", at.waits[i].sum_s}});
+  return all;
+}
+
 json series_of(const run_result& one) {
   json all = json::array();
   for (const auto& at : one.series) {
@@ -85,6 +95,7 @@ json series_of(const run_result& one) {
                    {"hosts", at.hosts},
                    {"hosts_down", at.hosts_down},
                    {"refused_by", at.refused_by},
+                   {"waits", waits_at(at)},
                    {"models", models_at(one, at)},
                    {"placeable", at.placeable},
                    {"rows_held_permille", std::move(rows)}});

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <numeric>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -35,8 +35,8 @@ public:
       capacity(at);
       servers(at);
       decisions(at);
+      waits(at);
     }
-    waits(start);
   }
 
 private:
@@ -107,33 +107,20 @@ private:
     put({"does_not_fit"}, refused);
   }
 
-  /// How long servers waited is known of the whole run: nothing at its start, all at its end.
-  void waits(model::timestamp start) {
-    const auto& row = metrics::describe(metric::request_wait_seconds);
-    const auto& classes = row.labels.front().values;
-    std::map<std::string_view, distribution> by_class;
-    for (const auto& [gpus, size] : run_.sizes)
-      by_class[class_of(gpus, classes)].add(size.waits);
-    log_.family(row.id);
-    for (const auto& [name, waited] : by_class) {
-      std::vector<std::uint64_t> cumulative(row.buckets.size());
-      log_.at(start);
-      log_.sample(std::array{name}, {cumulative, 0, 0});
-      for (const auto& one : waited.buckets())
-        for (std::size_t i = 0; i < cumulative.size(); ++i)
-          if (in_seconds(one.up_to) <= row.buckets[i])
-            cumulative[i] += one.count;
-      log_.at(start + std::max(run_.span, model::duration{std::chrono::seconds{1}}));
-      log_.sample(std::array{name},
-                  {cumulative, waited.count(),
-                   in_seconds(waited.mean()) * static_cast<double>(waited.count())});
+  void waits(const moment& at) {
+    const auto bounds = wait_bounds_s().size();
+    log_.family(metric::request_wait_seconds);
+    const auto& in_the_end = run_.series.back().waits;
+    for (std::size_t i = 0; i < in_the_end.size(); ++i) {
+      if (in_the_end[i].placed.empty())
+        continue;                                                            // nobody asked for it
+      const auto sofar = i < at.waits.size() ? at.waits[i] : waits_so_far{}; // a series starts at 0
+      std::vector<std::uint64_t> cumulative(bounds + 1);
+      std::ranges::copy(sofar.placed, cumulative.begin());
+      std::partial_sum(cumulative.begin(), cumulative.end(), cumulative.begin());
+      log_.sample(std::array{wait_classes()[i]},
+                  {std::span{cumulative}.first(bounds), cumulative.back(), sofar.sum_s});
     }
-  }
-  /// The label's value that is this number; the last is for all others.
-  static std::string_view class_of(std::uint16_t gpus,
-                                   const std::vector<std::string_view>& classes) {
-    const auto found = std::ranges::find(classes, std::to_string(gpus));
-    return found == classes.end() ? classes.back() : *found;
   }
 
   const run_result& run_;

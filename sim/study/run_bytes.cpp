@@ -21,9 +21,12 @@ template <class Archive> void pass(Archive& with, size_figures& it) {
 template <class Archive> void pass(Archive& with, model_moment& it) {
   with.all(it.gpus, it.held, it.cleaned, it.broken, it.stranded, it.fragmentation);
 }
+template <class Archive> void pass(Archive& with, waits_so_far& it) {
+  with.all(it.placed, it.sum_s);
+}
 template <class Archive> void pass(Archive& with, moment& it) {
   with.all(it.at, it.models, it.placeable, it.waiting, it.gpus_waiting, it.arrived, it.placed,
-           it.failed, it.living, it.hosts, it.hosts_down, it.refused_by, it.rows);
+           it.failed, it.living, it.hosts, it.hosts_down, it.refused_by, it.waits, it.rows);
 }
 template <class Archive> void pass(Archive& with, host_row& it) {
   with.all(it.first, it.last);

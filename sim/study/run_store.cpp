@@ -14,7 +14,7 @@ using model::fail;
 
 namespace {
 
-constexpr std::string_view magic = "berth-sim runs 1 ";
+constexpr std::string_view magic = "berth-sim runs 2 ";
 constexpr std::size_t header_size = magic.size() + 16 + 1; ///< fingerprint in hex, new line
 /// Before a run's bytes: variant, seed and length, the checksum of these, that of the bytes.
 constexpr std::size_t frame_size = 5 * 8;

@@ -292,6 +292,30 @@ TEST(FleetRun, AServerWaitsUntilThereIsRoom) {
   EXPECT_EQ(result.sizes.at(1).waits.max(), seconds{93});
 }
 
+TEST(FleetRun, AMomentKnowsHowLongTheyWaitedSoFar) {
+  scenario what;
+  what.hosts = {hosts(1, 3)};
+  what.patience = hours{3};
+  what.horizon = hours{4};
+  // 3 GPUs at once, one after 70 s, 3 again after two hours.
+  const auto result = played(what, demand_of({{0, 3, 80}, {10, 1, 7110}, {20, 3, 9000}}));
+  EXPECT_EQ(result.placed, 3U);
+  const auto& at_last = result.series.back().waits;
+  ASSERT_EQ(at_last.size(), wait_classes().size());
+  const auto classed = [&](std::string_view name) -> const waits_so_far& {
+    return at_last[static_cast<std::size_t>(std::ranges::find(wait_classes(), name) -
+                                            wait_classes().begin())];
+  };
+  EXPECT_TRUE(classed("2").placed.empty());
+  EXPECT_EQ(classed("1").placed, (std::vector<std::uint64_t>{0, 0, 0, 0, 0, 0, 1}))
+      << "60 to 600 s";
+  EXPECT_EQ(classed("1").sum_s, 70);
+  EXPECT_EQ(classed("more").placed, (std::vector<std::uint64_t>{1, 0, 0, 0, 0, 0, 0, 0, 1}));
+  EXPECT_TRUE(std::ranges::any_of(result.series, [&](const moment& at) {
+    return at.waits.size() == wait_classes().size() && at.waits.back().placed.size() == 1;
+  })) << "before the second was placed";
+}
+
 TEST(FleetRun, WhoHasWaitedInVainIsRefused) {
   scenario what;
   what.hosts = {hosts(1, 1)};

@@ -27,8 +27,8 @@ TEST(Outputs, OnlyWhatIsWantedIsWritten) {
   const temporary_directory directory;
   const auto all = write_outputs(directory / "a/b", made_study(), {});
   ASSERT_TRUE(all) << all.error().message;
-  EXPECT_EQ(all->size(), 13U);
-  EXPECT_EQ(names_in(directory / "a/b").size(), 13U) << "and nothing half-written beside them";
+  EXPECT_EQ(all->size(), 14U);
+  EXPECT_EQ(names_in(directory / "a/b").size(), 14U) << "and nothing half-written beside them";
   outputs only_json;
   only_json.html = only_json.csv = only_json.open_metrics = false;
   const auto one = write_outputs(directory / "c", made_study(), only_json);

@@ -44,8 +44,14 @@ inline run_result made_run(std::uint64_t luck, int moments = 6) {
   run.models["H100 80GB"] = {16, 16 * whole, 11 * whole, 0.5 * whole, 1 * whole};
   run.shapes = {{"A100", 1}, {"H100 80GB", 1}, {"H100 80GB", 8}};
   run.rows = {{"node-0", "node-0"}, {"node-1", "node-2"}};
+  wait_record waits;
   for (int i = 0; i <= moments; ++i) {
     moment at;
+    if (i > 0) {
+      waits.add(1, {});
+      waits.add(8, seconds{90 * static_cast<std::int64_t>(luck + 1) * i});
+    }
+    at.waits = waits.by_class();
     at.at = hours{i};
     const auto wave = static_cast<std::int64_t>((static_cast<std::uint64_t>(i) * 7 + luck) % 5);
     at.models = {{8, 4 + wave / 2, wave % 2, 0}, {i == 0 ? 8 : 16, 3 + wave, 1, wave % 2}};

@@ -8,11 +8,13 @@
 
 #include <fmt/format.h>
 
+#include "apps/config.hpp"
 #include "apps/sim_options.hpp"
 #include "apps/write_file.hpp"
 #include "model/amounts.hpp"
 #include "sim/demand/berth_csv.hpp"
 #include "sim/demand/fit.hpp"
+#include "sim/study/offered_demand.hpp"
 #include "sim/study/plan_file.hpp"
 
 namespace berth::apps {
@@ -90,10 +92,10 @@ result<void> init(const sim_arguments& given, std::ostream& out, std::ostream& e
 }
 
 result<void> fit_to(const sim_arguments& given, std::ostream& out, std::ostream& err) {
-  const auto input = sim::read_trace_flags(given.scenario);
+  const auto input = sim::read_trace_flags(given.scenario, std::string{version()});
   if (!input)
     return tl::unexpected{input.error()};
-  const auto seen = sim::read_demand_file(input->format, input->trace, input->reading);
+  const auto seen = sim::read_trace(*input);
   if (!seen)
     return tl::unexpected{seen.error()};
   if (seen->report.skipped > 0 || !seen->report.remarks.empty())

@@ -10,6 +10,7 @@
 #include <boost/program_options/value_semantic.hpp>
 #include <fmt/format.h>
 
+#include "apps/config.hpp"
 #include "apps/machine_files.hpp"
 #include "model/text.hpp"
 
@@ -167,9 +168,11 @@ result<sim_options> read_sim_options(const std::vector<std::string>& words,
 }
 
 result<sim::study> load_study(const std::string& file, const sim_arguments& given) {
-  return sim::load_scenario(
-      file, {.machines = machines_directory(), .jobs = std::thread::hardware_concurrency()},
-      given.scenario);
+  return sim::load_scenario(file,
+                            {.machines = machines_directory(),
+                             .jobs = std::thread::hardware_concurrency(),
+                             .version = std::string{version()}},
+                            given.scenario);
 }
 
 std::string sim_help(const std::string& intro, std::span<const command_flag> own,

@@ -412,23 +412,12 @@ int replay_store(const std::vector<std::string>& arguments, std::ostream& out, s
 
 result<std::uint64_t> write_demand_of(const std::filesystem::path& store, const std::string& out,
                                       std::ostream& err) {
-  const auto log = store::open_reader(store_file_of(store), std::string{version()});
-  if (!log)
-    return tl::unexpected{log.error()};
-  sim::log_demand asked;
-  const auto read = (*log)->read((*log)->first_sequence(), [&](const model::log_record& record) {
-    asked.feed(record);
-    return true;
-  });
-  if (!read)
-    return tl::unexpected{read.error()};
-  const auto demand = std::move(asked).take();
-  if ((*log)->first_sequence() > 1)
-    err << "the log begins with event " << (*log)->first_sequence()
-        << ": servers that were there already are not in the demand\n";
-  if (demand.report.skipped > 0)
-    err << sim::to_text(demand.report);
-  sim::demand_source source{demand};
+  const auto demand = sim::demand_of_store(store_file_of(store), std::string{version()});
+  if (!demand)
+    return tl::unexpected{demand.error()};
+  if (demand->report.skipped > 0 || !demand->report.remarks.empty())
+    err << sim::to_text(demand->report);
+  sim::demand_source source{*demand};
   return sim::write_berth_csv(source, out).map([](const auto& written) {
     return written.arrivals;
   });

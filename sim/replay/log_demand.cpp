@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "model/server.hpp"
+#include "store/sqlite_store.hpp"
 
 namespace berth::sim {
 
@@ -107,6 +108,34 @@ void log_demand::leave_out(std::uint64_t sequence, const char* rule, const std::
 demand log_demand::take() && {
   std::ranges::stable_sort(made_.arrivals, {}, &arrival::when);
   return std::move(made_);
+}
+
+model::result<demand> demand_of_store(const std::filesystem::path& path, const std::string& version,
+                                      bool strict) {
+  const auto log = store::open_reader(path, version);
+  if (!log)
+    return tl::unexpected{log.error()};
+  const auto first = (*log)->first_sequence();
+  log_demand asked;
+  const auto read = (*log)->read(first, [&](const model::log_record& record) {
+    asked.feed(record);
+    return true;
+  });
+  if (!read)
+    return tl::unexpected{read.error()};
+  auto made = std::move(asked).take();
+  auto& report = made.report;
+  report.source = path.string();
+  if (strict && report.skipped > 0) {
+    const auto& reason = report.reasons.front();
+    return model::fail(model::errc::invalid_argument,
+                       report.source + " event " + std::to_string(reason.first_lines.front()) +
+                           ": server '" + reason.example + "' is left out: " + reason.rule);
+  }
+  if (first > 1)
+    report.remarks.push_back("the log begins with event " + std::to_string(first) +
+                             ": servers that were there already are not in the demand");
+  return made;
 }
 
 } // namespace berth::sim

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "model/event.hpp"
+#include "model/failure.hpp"
 #include "sim/demand/arrival.hpp"
 
 namespace berth::sim {
@@ -39,5 +42,11 @@ private:
   demand made_;
   std::map<model::server_id, course> living_;
 };
+
+/// What the log of a controller's store says was asked for. `version` is this program's, for the
+/// message about a newer store. Fails when the store cannot be read, and with `strict` when a
+/// server had to be left out.
+[[nodiscard]] model::result<demand>
+demand_of_store(const std::filesystem::path& path, const std::string& version, bool strict = false);
 
 } // namespace berth::sim

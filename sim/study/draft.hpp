@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "scheduler/scheduler.hpp"
@@ -77,6 +78,9 @@ struct plan_entry {
   std::vector<shape_entry> standing_shapes;
   std::vector<named_law> lifetimes;
 };
+
+/// `demand.format` of a trace that is a controller's store.
+inline constexpr std::string_view controller_log = "controller-log";
 
 struct demand_entry {
   std::string trace;

@@ -7,6 +7,7 @@
 
 #include "model/text.hpp"
 #include "sim/demand/readers.hpp"
+#include "sim/replay/log_demand.hpp"
 
 namespace berth::sim {
 
@@ -79,8 +80,8 @@ model::result<void> check_demand(const demand_names& names, bool asks_gpus,
   return check_models(unknown, known);
 }
 
-model::result<demand> read_trace(const demand_input& input, std::span<const host_group> hosts) {
-  auto seen = read_demand_file(input.format, input.trace, input.reading);
+model::result<demand> read_for(const demand_input& input, std::span<const host_group> hosts) {
+  auto seen = read_trace(input);
   if (!seen)
     return seen;
   if (seen->arrivals.empty())
@@ -93,6 +94,11 @@ model::result<demand> read_trace(const demand_input& input, std::span<const host
 }
 
 } // namespace
+
+model::result<demand> read_trace(const demand_input& input) {
+  return input.is_log ? demand_of_store(input.trace, input.version, input.reading.strict)
+                      : read_demand_file(input.format, input.trace, input.reading);
+}
 
 model::result<void> check_plan(const demand_plan& plan, std::span<const host_group> hosts) {
   demand_names names;
@@ -139,7 +145,7 @@ model::result<offered_demand> offer(const study& what, std::span<const host_grou
     if (auto checked = check_plan(*made.plan_, hosts); !checked)
       return tl::unexpected{std::move(checked.error())};
   } else {
-    auto seen = read_trace(input, hosts);
+    auto seen = read_for(input, hosts);
     if (!seen)
       return tl::unexpected{std::move(seen.error())};
     made.seen_ = std::make_shared<const demand>(*std::move(seen));

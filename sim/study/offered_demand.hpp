@@ -39,6 +39,9 @@ private:
   model::duration horizon_{};
 };
 
+/// Reads a trace, be it a table or a controller's log.
+[[nodiscard]] model::result<demand> read_trace(const demand_input& input);
+
 /// Reads the trace of a study and fits a plan to it, or takes the plan that it has. Fails when the
 /// trace cannot be read or fitted or is empty, the plan is not sound, or the demand asks for GPUs
 /// or models that the inventory has none of.

@@ -20,10 +20,13 @@ namespace {
 
 using model::result;
 
-demand_input input_of(const demand_entry& given) {
+demand_input input_of(const demand_entry& given, const std::string& version) {
   demand_input made;
   made.trace = given.trace;
-  made.format = *trace_format_from(given.format); // its rule knows no others
+  made.is_log = given.format == controller_log;
+  if (!made.is_log)
+    made.format = *trace_format_from(given.format); // its rule knows no others
+  made.version = version;
   made.reading = given.reading;
   if (given.split)
     made.reading.large = large_jobs::split;
@@ -165,7 +168,7 @@ private:
                                       "--demand FILE");
     if (!given.trace.empty() && has_plan)
       return context_.wrong("demand", "has a trace and a plan: keep one of the two");
-    into = input_of(given);
+    into = input_of(given, around_.version);
     const bool draws = given.draw || has_plan;
     if (given.draw && has_plan)
       return context_.wrong("demand.draw", "stands beside a plan, which is drawn from in any case: "
@@ -274,7 +277,8 @@ result<study> load_scenario(const std::string& path, const scenario_surroundings
   return study_of(&*document, around, flags);
 }
 
-result<demand_input> read_trace_flags(std::span<const given_flag> flags) {
+result<demand_input> read_trace_flags(std::span<const given_flag> flags,
+                                      const std::string& version) {
   const auto document = document_of(flags);
   if (!document)
     return tl::unexpected{document.error()};
@@ -282,7 +286,7 @@ result<demand_input> read_trace_flags(std::span<const given_flag> flags) {
   study_draft draft;
   if (auto read = read_section(context, *document, {}, draft); !read)
     return tl::unexpected{std::move(read.error())};
-  return input_of(draft.demand);
+  return input_of(draft.demand, version);
 }
 
 } // namespace berth::sim

@@ -13,8 +13,9 @@ namespace berth::sim {
 
 /// What a scenario does not say of itself.
 struct scenario_surroundings {
-  std::string machines; ///< the directory of the collection: `hgx-h100` is hgx-h100.yaml in it
-  unsigned jobs = 1;    ///< runs at a time, if the scenario does not say
+  std::string machines;  ///< the directory of the collection: `hgx-h100` is hgx-h100.yaml in it
+  unsigned jobs = 1;     ///< runs at a time, if the scenario does not say
+  std::string version{}; ///< of this program
 };
 
 /// A key of the scenario as a flag, for a command line's parser and its help.
@@ -53,7 +54,8 @@ struct given_flag {
 
 /// What the flags say of a trace, for a command that reads one and plays nothing: `demand` and the
 /// flags of its reading.
-[[nodiscard]] model::result<demand_input> read_trace_flags(std::span<const given_flag> flags);
+[[nodiscard]] model::result<demand_input> read_trace_flags(std::span<const given_flag> flags,
+                                                           const std::string& version);
 
 /// A commented scenario with every key, which runs as it is.
 [[nodiscard]] std::string sample_scenario();

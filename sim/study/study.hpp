@@ -15,8 +15,10 @@ namespace berth::sim {
 
 /// Where what arrives comes from: a trace, or a plan from which each seed draws other arrivals.
 struct demand_input {
-  std::string trace; ///< a file, - is standard input; empty: `plan` is given
-  trace_format format = trace_format::berth;
+  std::string trace;   ///< a file, - is standard input; empty: `plan` is given
+  bool is_log = false; ///< the trace is a controller's store, and no table
+  trace_format format = trace_format::berth; ///< of a table
+  std::string version;                       ///< of this program, for what is said of a newer store
   read_options reading;
   bool draw = false; ///< fit a plan to the trace, and draw from that
   std::optional<demand_plan> plan;

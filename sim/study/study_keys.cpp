@@ -341,8 +341,10 @@ template <> const std::vector<key<demand_entry>>& keys_of() {
       value_key<&demand_entry::format>(
           {.name = "format",
            .rule = {.kind = value_kind::choice,
-                    .words = {"berth", "alibaba-pods", "philly-jobs", "packing-timeline"}},
-           .help = "of the trace",
+                    .words = {"berth", "alibaba-pods", "philly-jobs", "packing-timeline",
+                              controller_log}},
+           .help = "of the trace; controller-log: it is the store of a berth-controller, whose log "
+                   "says what was asked for",
            .flag = "format",
            .word = "NAME",
            .example = "philly-jobs"}),

@@ -1,3 +1,6 @@
+#include "apps/sim_files.hpp"
+#include "apps/sim_plan.hpp"
+#include "apps/sim_play.hpp"
 #include "apps/sim_replay.hpp"
 
 #include <filesystem>
@@ -104,6 +107,44 @@ TEST_F(SimReplay, AChangedDecisionEndsWithOne) {
   }
   EXPECT_EQ(run({"--store", options.path}), 1);
   EXPECT_THAT(out_.str(), HasSubstr("differs"));
+}
+
+TEST_F(SimReplay, TheStoreIsATraceForEveryStudy) {
+  const auto csv = directory_ / "jobs.csv";
+  ASSERT_TRUE(write_demand_of(store_, csv, err_));
+  const auto played = [&](const std::string& trace, const std::string& format) {
+    const auto rc =
+        run_scenario({"--name", "log", "--hosts", "4x" BERTH_SOURCE_DIR "/machines/hgx-h100.yaml",
+                      "--demand", trace, "--format", format, "--json", json_},
+                     out_, err_);
+    EXPECT_EQ(rc, 0) << err_.str();
+    return told();
+  };
+  const auto from_store = played(store_, "controller-log");
+  EXPECT_GT(from_store["variants"][0]["runs"][0]["result"]["arrived"], 20);
+  EXPECT_EQ(from_store, played(csv, "berth"));
+
+  const auto forecast = forecast_capacity(
+      {"--hosts", "4x" BERTH_SOURCE_DIR "/machines/hgx-h100.yaml", "--demand", store_, "--format",
+       "controller-log", "--draw", "--growth", "40", "--horizon", "60d", "--shape", "8xH100"},
+      out_, err_);
+  EXPECT_EQ(forecast, 0) << err_.str();
+  const auto plan = directory_ / "plan.yaml";
+  EXPECT_EQ(fit_plan({"--demand", store_, "--format", "controller-log", "--out", plan}, out_, err_),
+            0)
+      << err_.str();
+  EXPECT_GT(std::filesystem::file_size(plan), 100U);
+}
+
+TEST_F(SimReplay, AStrictStudyTakesNoServerLess) {
+  err_.str({});
+  const std::vector<std::string> words{"--hosts",  "4x" BERTH_SOURCE_DIR "/machines/hgx-h100.yaml",
+                                       "--demand", store_,
+                                       "--format", "controller-log",
+                                       "--strict"};
+  EXPECT_EQ(run_scenario(words, out_, err_), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("controller.db event "));
+  EXPECT_THAT(err_.str(), HasSubstr("must ask for GPUs of one kind by their model alone"));
 }
 
 TEST_F(SimReplay, MistakesAreExplained) {

@@ -28,6 +28,7 @@ void render(json_writer& out, const model::explanation& explanation);
 void render(json_writer& out, const model::usage& usage);
 /// The snapshot document: docs/snapshot.md.
 void render(json_writer& out, const model::inventory_answer& all);
+void render(json_writer& out, const model::topology_wishes& wishes);
 /// As it was asked for: the first selector in the request itself, the rest as alternatives.
 void render(json_writer& out, const model::device_request& request);
 /// The object under `error`: code, class, message, details.

@@ -17,12 +17,7 @@ void render_selector_fields(json_writer& out, const model::device_selector& sele
 
 void render_wishes(json_writer& out, const model::server_spec& spec) {
   out.key("topology");
-  out.begin_object();
-  out.field("numa", to_string(spec.topology.numa));
-  out.field("pcie_root", to_string(spec.topology.pcie_root));
-  out.field("pcie_switch", to_string(spec.topology.pcie_switch));
-  out.field("fabric", to_string(spec.topology.fabric));
-  out.end_object();
+  render(out, spec.topology);
   out.key("tags");
   out.begin_object();
   out.list<std::string>("require", spec.tags.require);
@@ -184,6 +179,15 @@ void render_head(json_writer& out, const model::server_record& server, std::stri
 }
 
 } // namespace
+
+void render(json_writer& out, const model::topology_wishes& wishes) {
+  out.begin_object();
+  out.field("numa", to_string(wishes.numa));
+  out.field("pcie_root", to_string(wishes.pcie_root));
+  out.field("pcie_switch", to_string(wishes.pcie_switch));
+  out.field("fabric", to_string(wishes.fabric));
+  out.end_object();
+}
 
 void render(json_writer& out, const model::device_request& request) {
   out.begin_object();

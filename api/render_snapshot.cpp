@@ -114,6 +114,8 @@ void render_wait(json_writer& out, const model::server_record& server) {
   render_common(out, server);
   out.field("wait_until", model::wait_deadline(server));
   out.field("priority", server.spec->priority);
+  out.key("topology");
+  render(out, server.spec->topology);
   if (server.spec->lifetime) {
     out.field("expected_lifetime_seconds",
               std::chrono::duration_cast<std::chrono::seconds>(*server.spec->lifetime).count());

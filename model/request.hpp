@@ -49,6 +49,11 @@ struct topology_wishes {
   friend bool operator==(const topology_wishes&, const topology_wishes&) = default;
 };
 
+/// `numa=require fabric=none`: what differs from the default; empty if nothing does.
+[[nodiscard]] std::string to_string(const topology_wishes& wishes);
+/// nullopt: not such a text.
+[[nodiscard]] std::optional<topology_wishes> parse_topology(std::string_view text);
+
 struct tag_wishes {
   std::vector<std::string> require;
   std::vector<std::string> prefer;

@@ -85,15 +85,9 @@ model::server_spec clients::spec_of(std::uint64_t number, const arrival& wanted)
   const auto& names = demand_.names();
   if (wanted.project != 0)
     spec.project = names.projects.name(wanted.project);
-  if (wanted.gpus > 0) {
-    model::device_request gpus{std::nullopt, wanted.gpus, {}};
-    for (const auto name : alternatives(names.models.name(wanted.model)))
-      gpus.alternatives.push_back(
-          {.model = std::string{name}, .vendor = {}, .type = {}, .vendor_device = {}});
-    if (gpus.alternatives.empty())
-      gpus.alternatives.emplace_back();
-    spec.devices.push_back(std::move(gpus));
-  }
+  spec.devices = devices_of(wanted, names);
+  spec.topology = wanted.topology.wishes();
+  spec.priority = wanted.priority;
   const auto patience = wanted.patience == unstated ? what_.patience : wanted.patience;
   if (patience.count() > 0)
     spec.wait_for_capacity = std::clamp<model::duration>(patience, seconds{1}, days{365});

@@ -38,6 +38,18 @@ void fill_in(arrival& one, const server_defaults& defaults) {
   }
 }
 
+std::vector<model::device_request> devices_of(const arrival& one, const demand_names& names) {
+  if (one.gpus == 0)
+    return {};
+  model::device_request gpus{std::nullopt, one.gpus, {}};
+  for (const auto name : alternatives(names.models.name(one.model)))
+    gpus.alternatives.push_back(
+        {.model = std::string{name}, .vendor = {}, .type = {}, .vendor_device = {}});
+  if (gpus.alternatives.empty())
+    gpus.alternatives.emplace_back();
+  return {std::move(gpus)};
+}
+
 std::string to_text(const read_report& report) {
   std::string text = report.source + ": " + std::to_string(report.rows) + " rows, " +
                      std::to_string(report.skipped) + " left out\n";

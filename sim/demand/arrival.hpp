@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/failure.hpp"
+#include "model/request.hpp"
 #include "model/time.hpp"
 
 namespace berth::sim {
@@ -26,6 +27,32 @@ inline constexpr std::int64_t memory_mib_max = std::int64_t{64} * 1024 * 1024;
 inline constexpr std::int64_t gpus_max = 4'096; ///< of a job, before it is split
 inline constexpr std::int64_t parts_max = 10'000;
 
+inline constexpr std::int64_t priority_max = 100;
+
+/// model::topology_wishes in a byte.
+class packed_topology {
+public:
+  constexpr packed_topology() : packed_topology(model::topology_wishes{}) {}
+  explicit constexpr packed_topology(const model::topology_wishes& all)
+      : bits_(static_cast<std::uint8_t>(static_cast<unsigned>(all.numa) |
+                                        static_cast<unsigned>(all.pcie_root) << 2U |
+                                        static_cast<unsigned>(all.pcie_switch) << 4U |
+                                        static_cast<unsigned>(all.fabric) << 6U)) {}
+  [[nodiscard]] constexpr model::topology_wishes wishes() const {
+    return {at(0), at(2), at(4), at(6)};
+  }
+  [[nodiscard]] constexpr std::uint8_t bits() const { return bits_; }
+
+  friend constexpr auto operator<=>(const packed_topology&, const packed_topology&) = default;
+
+private:
+  [[nodiscard]] constexpr model::wish at(unsigned place) const {
+    return static_cast<model::wish>(bits_ >> place & 3U);
+  }
+
+  std::uint8_t bits_;
+};
+
 /// A server that somebody asks for. Small, because tens of millions are held.
 struct arrival {
   model::duration when{};              ///< since the demand's start, never negative
@@ -36,7 +63,9 @@ struct arrival {
   std::uint32_t model = 0;   ///< of its GPUs, in demand_names::models; 0: any
   std::uint32_t project = 0; ///< in demand_names::projects; 0: none
   std::uint16_t gpus = 0;
-  std::uint16_t parts = 1; ///< servers of the job that this one is a part of; 1: it is alone
+  std::uint16_t parts = 1;    ///< servers of the job that this one is a part of; 1: it is alone
+  packed_topology topology{}; ///< of its GPUs
+  std::uint8_t priority = 0;  ///< among those who wait, up to priority_max; higher first
 
   friend bool operator==(const arrival&, const arrival&) = default;
 };
@@ -90,6 +119,10 @@ struct demand_names {
 
   friend bool operator==(const demand_names&, const demand_names&) = default;
 };
+
+/// What its servers ask a scheduler for: GPUs of one of the models, in order of preference.
+[[nodiscard]] std::vector<model::device_request> devices_of(const arrival& one,
+                                                            const demand_names& names);
 
 /// Rows that were left out for one reason.
 struct skipped_rows {

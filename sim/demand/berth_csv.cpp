@@ -29,6 +29,8 @@ enum column : std::size_t {
   patience_s,
   count_of_servers,
   parts,
+  topology,
+  priority,
   columns_known
 };
 
@@ -43,6 +45,8 @@ constexpr std::array<trace_column, columns_known> berth_columns{{
     {"patience_s"},
     {"count"},
     {"parts"},
+    {"topology"},
+    {"priority"},
 }};
 
 constexpr std::string_view forever = "forever";
@@ -61,6 +65,13 @@ public:
     one.memory_mib = static_cast<std::uint32_t>(positive_or(row, memory_mib, memory_mib_max, 0));
     const auto count = positive_or(row, count_of_servers, parts_max, 1);
     one.parts = static_cast<std::uint16_t>(positive_or(row, parts, parts_max, count));
+    if (const auto wishes = model::parse_topology(row.text(topology)))
+      one.topology = packed_topology{*wishes};
+    else
+      row.blame(topology, "must be wishes such as numa=require fabric=none (numa, pcie_root, "
+                          "pcie_switch, fabric; none, prefer, require)");
+    one.priority =
+        static_cast<std::uint8_t>(row.is_empty(priority) ? 0 : row.whole(priority, priority_max));
     const auto model_name = row.name(gpu_model);
     const auto project_name = row.name(project);
     if (!row.fault()) {
@@ -194,6 +205,11 @@ void append_berth_csv(std::string& to, const arrival& one, std::int64_t count,
   append_number(to, count);
   to += ',';
   append_number(to, one.parts);
+  to += ',';
+  to += model::to_string(one.topology.wishes());
+  to += ',';
+  if (one.priority != 0)
+    append_number(to, one.priority);
   to += '\n';
 }
 

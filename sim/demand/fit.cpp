@@ -78,10 +78,22 @@ std::map<std::uint16_t, std::size_t> fit_lifetimes(arrivals_seen seen, bool stan
   return laws;
 }
 
-/// GPUs and model; what merged kinds of servers have in common.
-using shape_group = std::tuple<std::uint16_t, std::uint32_t>;
-/// With vCPUs and memory.
-using shape_kind = std::tuple<std::uint16_t, std::uint32_t, std::uint32_t, std::uint32_t>;
+/// What merged kinds of servers have in common.
+struct shape_group {
+  std::uint16_t gpus = 0;
+  std::uint32_t model = 0;
+  packed_topology topology;
+  std::uint8_t priority = 0;
+
+  friend auto operator<=>(const shape_group&, const shape_group&) = default;
+};
+struct shape_kind {
+  shape_group group;
+  std::uint32_t vcpus = 0;
+  std::uint32_t memory_mib = 0;
+
+  friend auto operator<=>(const shape_kind&, const shape_kind&) = default;
+};
 
 struct merged_shapes {
   std::uint64_t count = 0;
@@ -94,7 +106,7 @@ std::vector<server_shape> fit_shapes(arrivals_seen seen, const name_table& model
                                      std::size_t shapes_max) {
   std::map<shape_kind, std::uint64_t> kinds;
   for (const auto& one : seen) {
-    ++kinds[{one.gpus, one.model, one.vcpus, one.memory_mib}];
+    ++kinds[{{one.gpus, one.model, one.topology, one.priority}, one.vcpus, one.memory_mib}];
   }
   std::vector<std::pair<shape_kind, std::uint64_t>> frequent{kinds.begin(), kinds.end()};
   std::stable_sort(frequent.begin(), frequent.end(),
@@ -104,8 +116,10 @@ std::vector<server_shape> fit_shapes(arrivals_seen seen, const name_table& model
                              std::uint64_t memory_mib) {
     server_shape shape;
     shape.weight = static_cast<double>(count);
-    shape.gpus = std::get<0>(group);
-    shape.model = models.name(std::get<1>(group));
+    shape.gpus = group.gpus;
+    shape.model = models.name(group.model);
+    shape.topology = group.topology;
+    shape.priority = group.priority;
     shape.vcpus = static_cast<std::uint32_t>(vcpus);
     shape.memory_mib = static_cast<std::uint32_t>(memory_mib);
     shape.lifetime = laws.at(shape.gpus);
@@ -114,12 +128,12 @@ std::vector<server_shape> fit_shapes(arrivals_seen seen, const name_table& model
   std::map<shape_group, merged_shapes> rare;
   for (std::size_t i = 0; i < frequent.size(); ++i) {
     const auto& [kind, count] = frequent[i];
-    const auto& [gpus, model, vcpus, memory_mib] = kind;
+    const auto& [group, vcpus, memory_mib] = kind;
     if (i < shapes_max) {
-      add_shape({gpus, model}, count, vcpus, memory_mib);
+      add_shape(group, count, vcpus, memory_mib);
       continue;
     }
-    auto& merged = rare[{gpus, model}];
+    auto& merged = rare[group];
     merged.count += count;
     merged.vcpus += count * vcpus;
     merged.memory_mib += count * memory_mib;

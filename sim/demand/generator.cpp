@@ -76,6 +76,9 @@ model::result<void> check_shape(const server_shape& shape, const demand_plan& pl
                  std::to_string(vcpus_max) + " vCPUs and " + std::to_string(memory_mib_max) +
                  " MiB");
   }
+  if (shape.priority > priority_max) {
+    return wrong("shapes must have priorities from 0 to " + std::to_string(priority_max));
+  }
   if (shape.lifetime >= plan.lifetimes.size()) {
     return wrong("shapes refer to lifetime " + std::to_string(shape.lifetime) + ", and there are " +
                  std::to_string(plan.lifetimes.size()));
@@ -208,6 +211,8 @@ std::vector<arrival> demand_generator::prototypes_of(const std::vector<server_sh
     one.model = shape.gpus == 0 ? 0 : names_.models.number_of(wanted);
     one.vcpus = shape.vcpus;
     one.memory_mib = shape.memory_mib;
+    one.topology = shape.topology;
+    one.priority = shape.priority;
     one.patience = plan_.patience;
     fill_in(one, plan_.defaults);
     made.push_back(one);

@@ -17,10 +17,12 @@ namespace berth::sim {
 struct server_shape {
   double weight = 1; ///< its share of the arrivals is weight / sum of those on offer at the time
   std::uint16_t gpus = 1;
-  std::string model{};             ///< of its GPUs, or alternatives `A|B`; empty: any
-  std::uint32_t vcpus = 0;         ///< 0: the defaults
-  std::uint32_t memory_mib = 0;    ///< 0: the defaults
-  std::size_t lifetime = 0;        ///< in demand_plan::lifetimes
+  std::string model{};          ///< of its GPUs, or alternatives `A|B`; empty: any
+  std::uint32_t vcpus = 0;      ///< 0: the defaults
+  std::uint32_t memory_mib = 0; ///< 0: the defaults
+  std::size_t lifetime = 0;     ///< in demand_plan::lifetimes
+  packed_topology topology{};
+  std::uint8_t priority = 0;
   model::duration from{};          ///< asked for from then on: a new model's date ...
   model::duration until = endless; ///< ... and an old one's end
 

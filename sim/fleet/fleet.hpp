@@ -100,6 +100,7 @@ private:
   struct shape {
     std::uint32_t model = 0;
     std::uint16_t gpus = 0;
+    std::uint16_t wishes = 0; ///< topology and priority of the arrival
     model::placement_request request;
     scheduler::inventory_update taken{scheduler::server_allocated{}}; ///< as the scheduler hears
     model::shared_value<model::server_spec> spec;                     ///< of those that wait

@@ -74,33 +74,32 @@ void fleet::refuse(std::int64_t now, std::uint64_t number, const arrival& wanted
 }
 
 std::uint32_t fleet::shape_for(const arrival& wanted) {
-  const auto hash = (static_cast<std::uint64_t>(wanted.model) << 16U | wanted.gpus) * 0x9e37'79b9U ^
-                    (static_cast<std::uint64_t>(wanted.vcpus) << 32U | wanted.memory_mib);
+  const std::uint64_t wishes = std::uint64_t{wanted.topology.bits()} << 8U | wanted.priority;
+  const auto hash =
+      (wishes << 48U | std::uint64_t{wanted.model} << 16U | wanted.gpus) * 0x9e37'79b9'7f4a'7c15U ^
+      (static_cast<std::uint64_t>(wanted.vcpus) << 32U | wanted.memory_mib);
   auto& alike = like_[hash];
   const model::resources amount{wanted.vcpus, wanted.memory_mib, 0};
   for (const auto number : alike) {
     const auto& one = shapes_[number];
-    if (one.model == wanted.model && one.gpus == wanted.gpus && one.request.amount == amount)
+    if (one.model == wanted.model && one.gpus == wanted.gpus && one.wishes == wishes &&
+        one.request.amount == amount)
       return number;
   }
   model::placement_request made;
   made.amount = amount;
-  if (wanted.gpus > 0) {
-    model::device_request gpus{std::nullopt, wanted.gpus, {}};
-    for (const auto name : alternatives(names_.models.name(wanted.model)))
-      gpus.alternatives.push_back(
-          {.model = std::string{name}, .vendor = {}, .type = {}, .vendor_device = {}});
-    if (gpus.alternatives.empty())
-      gpus.alternatives.emplace_back();
-    made.devices.push_back(std::move(gpus));
-  }
+  made.devices = devices_of(wanted, names_);
+  made.topology = wanted.topology.wishes();
   alike.push_back(add_shape(wanted.model, wanted.gpus, std::move(made)));
   auto& kept = shapes_[alike.back()];
+  kept.wishes = static_cast<std::uint16_t>(wishes);
   kept.spec.edit([&](model::server_spec& spec) {
     spec.project.clear();
     spec.vcpus = amount.cpus;
     spec.memory_mib = amount.memory_mib;
     spec.devices = kept.request.devices;
+    spec.topology = kept.request.topology;
+    spec.priority = wanted.priority;
   });
   return alike.back();
 }

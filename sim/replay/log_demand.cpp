@@ -40,6 +40,12 @@ std::optional<gpus_wanted> gpus_of(const model::server_spec& spec) {
   return all;
 }
 
+/// Something that decides where it may be, and that an arrival cannot say.
+bool wants_more(const model::server_spec& spec) {
+  return !spec.tags.require.empty() || !spec.tags.avoid.empty() ||
+         !spec.anti_affinity_group.empty() || spec.host || !spec.disks.empty();
+}
+
 template <class Small> Small clamped(std::int64_t value) {
   return static_cast<Small>(
       std::clamp<std::int64_t>(value, 0, std::int64_t{std::numeric_limits<Small>::max()}));
@@ -71,8 +77,11 @@ void log_demand::created(const model::log_record& record, const model::server_re
   one.gpus = clamped<std::uint16_t>(gpus->count);
   one.model = made_.names.models.number_of(gpus->models);
   one.project = made_.names.projects.number_of(server.spec->project);
+  one.topology = packed_topology{server.spec->topology};
+  one.priority = clamped<std::uint8_t>(server.spec->priority);
   one.patience = server.spec->wait_for_capacity.value_or(model::duration::zero());
   one.lifetime = server.spec->lifetime.value_or(endless);
+  loosened_ += wants_more(*server.spec) ? 1 : 0;
   one.when = std::max(one.when, model::duration::zero());
   living_[server.id] = {made_.arrivals.size(),
                         server.host ? std::optional{record.at} : std::nullopt};
@@ -107,6 +116,10 @@ void log_demand::leave_out(std::uint64_t sequence, const char* rule, const std::
 
 demand log_demand::take() && {
   std::ranges::stable_sort(made_.arrivals, {}, &arrival::when);
+  if (loosened_ > 0)
+    made_.report.remarks.push_back(std::to_string(loosened_) +
+                                   " servers asked for certain hosts, for tags, for hosts apart or "
+                                   "for disks: a simulation gives them any host");
   return std::move(made_);
 }
 

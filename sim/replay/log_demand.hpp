@@ -19,8 +19,9 @@ namespace berth::sim {
 /// expected; without that it is endless.
 ///
 /// A simulation asks for GPUs of one kind: a server that asks for several kinds, for other
-/// devices, for one by its id, or for a vendor's is left out, with a row in the report. What an
-/// operator attached later is not in it.
+/// devices, for one by its id, or for a vendor's is left out, with a row in the report. Which hosts
+/// may have it (by name, tag or anti-affinity) and its disks are not in a demand; a remark says how
+/// many wanted such. What an operator attached later is not in it.
 class log_demand {
 public:
   /// The records of the log, in order.
@@ -40,6 +41,7 @@ private:
   void leave_out(std::uint64_t sequence, const char* rule, const std::string& name);
 
   demand made_;
+  std::uint64_t loosened_ = 0; ///< servers that wanted more than a demand can say
   std::map<model::server_id, course> living_;
 };
 

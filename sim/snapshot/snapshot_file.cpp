@@ -100,6 +100,23 @@ bool read_requests(const json_node& from, waiting_server& server) {
   return simple;
 }
 
+model::topology_wishes read_topology(const json_node& from) {
+  model::topology_wishes made;
+  const auto read = [&from](const char* key, model::wish& into) {
+    if (!from.has(key))
+      return;
+    if (const auto value = model::parse_wish(from.text(key, text_max)))
+      into = *value;
+    else
+      from.refuse(key, "must be none, prefer or require");
+  };
+  read("numa", made.numa);
+  read("pcie_root", made.pcie_root);
+  read("pcie_switch", made.pcie_switch);
+  read("fabric", made.fabric);
+  return made;
+}
+
 std::vector<waiting_server> read_waiting(const json_node& root, model::timestamp at,
                                          std::size_t& left_out) {
   std::vector<waiting_server> servers;
@@ -109,8 +126,9 @@ std::vector<waiting_server> read_waiting(const json_node& root, model::timestamp
     waiting_server made;
     made.project = from.text("project", text_max);
     made.amount = from.amount("amount", amount_max);
-    constexpr std::int64_t priority_max = 100;
     made.priority = static_cast<std::int32_t>(from.number("priority", 0, priority_max));
+    if (from.has("topology"))
+      made.topology = read_topology(from.object("topology"));
     made.patience = std::max(from.moment("wait_until") - at, model::duration{});
     if (from.has("expected_lifetime_seconds"))
       made.lifetime =

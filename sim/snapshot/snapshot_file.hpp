@@ -28,6 +28,7 @@ struct waiting_server {
   model::resources amount;
   std::uint16_t gpus = 0;
   std::string model; ///< of its GPUs, alternatives as in `A|B`; empty: any
+  model::topology_wishes topology{};
   std::int32_t priority = 0;
   model::duration patience{};              ///< from the start on
   std::optional<model::duration> lifetime; ///< from its placement on; nullopt: not known

@@ -62,6 +62,7 @@ struct shape_entry {
   std::string path;
   server_shape shape;
   std::string lifetime; ///< a law's name; empty: the first
+  std::string topology; ///< as model::to_string has it
 };
 
 struct day_swing {

@@ -45,6 +45,9 @@ public:
       one.gpus = server.gpus;
       one.model = names_.models.number_of(server.model);
       one.project = names_.projects.number_of(server.project);
+      one.topology = packed_topology{server.topology};
+      one.priority =
+          static_cast<std::uint8_t>(std::clamp<std::int64_t>(server.priority, 0, priority_max));
     }
   }
 

@@ -111,6 +111,14 @@ model::result<void> read_shapes(const reading& context, const std::vector<shape_
       return context.wrong(below(one.path, "model"), "is given without a GPU: must have gpus");
     if (one.shape.until <= one.shape.from)
       return context.wrong(one.path, "ends before it begins: until must be after from");
+    const auto wishes = model::parse_topology(one.topology);
+    if (!wishes)
+      return context.wrong(below(one.path, "topology"),
+                           fmt::format("is \"{}\": must be wishes such as numa=require fabric=none "
+                                       "(numa, pcie_root, pcie_switch, fabric; none, prefer, "
+                                       "require)",
+                                       one.topology));
+    shapes.back().topology = packed_topology{*wishes};
     if (one.lifetime.empty())
       continue;
     const auto law = std::ranges::find(laws, one.lifetime);
@@ -142,7 +150,8 @@ plan_entry entry_of(const demand_plan& plan) {
     for (const auto& shape : *from)
       into->push_back({.path = {},
                        .shape = shape,
-                       .lifetime = shape.lifetime > 0 ? name(shape.lifetime) : std::string{}});
+                       .lifetime = shape.lifetime > 0 ? name(shape.lifetime) : std::string{},
+                       .topology = model::to_string(shape.topology.wishes())});
   return made;
 }
 

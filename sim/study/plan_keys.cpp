@@ -172,6 +172,18 @@ template <> const std::vector<key<shape_entry>>& keys_of() {
                                          .rule = {.kind = value_kind::text},
                                          .help = "the name of a law (the first)",
                                          .example = "long"}),
+      value_key<&shape_entry::topology>(
+          {.name = "topology",
+           .rule = {.kind = value_kind::text},
+           .help =
+               "how close its GPUs must be: numa, pcie_root, pcie_switch and fabric, each none, "
+               "prefer or require (prefer)",
+           .example = "numa=require fabric=none"}),
+      value_key<&shape_entry::shape, &server_shape::priority>(
+          {.name = "priority",
+           .rule = between(value_kind::count, 0, priority_max),
+           .help = "among servers that wait; higher first",
+           .example = "50"}),
       value_key<&shape_entry::shape, &server_shape::from>(
           {.name = "from",
            .rule = up_to_a_century(),

@@ -129,7 +129,8 @@ model::result<void> add_arrivals(digest& to, const offered_demand& demand) {
     for (const auto time : {one->when, one->lifetime, one->patience})
       to.add(time);
     for (const std::uint64_t number :
-         {one->vcpus, one->memory_mib, one->model, std::uint32_t{one->gpus}})
+         {one->vcpus, one->memory_mib, one->model, std::uint32_t{one->gpus},
+          std::uint32_t{one->topology.bits()}, std::uint32_t{one->priority}})
       to.add(number);
   }
   return {};

@@ -23,6 +23,22 @@ template <class Enum, class Parse> void expect_round_trip(Enum last, Parse parse
   EXPECT_EQ(to_string(static_cast<Enum>(200)), "invalid");
 }
 
+TEST(Topology, EveryWishComesBack) {
+  for (const auto numa : {wish::none, wish::prefer, wish::require})
+    for (const auto pcie_root : {wish::none, wish::prefer, wish::require})
+      for (const auto pcie_switch : {wish::none, wish::prefer, wish::require})
+        for (const auto fabric : {wish::none, wish::prefer, wish::require}) {
+          const topology_wishes all{numa, pcie_root, pcie_switch, fabric};
+          EXPECT_EQ(parse_topology(to_string(all)), all) << to_string(all);
+        }
+  EXPECT_EQ(to_string(topology_wishes{}), "");
+  EXPECT_EQ(to_string(topology_wishes{.numa = wish::require, .fabric = wish::none}),
+            "numa=require fabric=none");
+  for (const auto* text :
+       {"numa", "=require", "numa=", "numa=most", "cpu=none", "numa=none,fabric=none", " "})
+    EXPECT_FALSE(parse_topology(text)) << text;
+}
+
 TEST(Enums, EveryWordComesBack) {
   expect_round_trip(dev_type::pci, parse_dev_type);
   expect_round_trip(device_state::quarantined, parse_device_state);

@@ -59,6 +59,10 @@ demand random_demand(model::random& dice) {
     one.model = one.gpus == 0 ? 0 : static_cast<std::uint32_t>(dice.below(names.size()));
     one.project = static_cast<std::uint32_t>(dice.below(names.size()));
     one.parts = static_cast<std::uint16_t>(1 + dice.below(4));
+    const auto some_wish = [&dice] { return static_cast<model::wish>(dice.below(3)); };
+    if (dice.chance(0.5))
+      one.topology = packed_topology{{some_wish(), some_wish(), some_wish(), some_wish()}};
+    one.priority = static_cast<std::uint8_t>(dice.below(priority_max + 1));
     made.arrivals.insert(made.arrivals.end(), 1 + dice.below(one.parts), one);
   }
   return made;
@@ -107,10 +111,11 @@ TEST(BerthCsv, PutsEqualPartsInOneRow) {
   const temporary_file file{".csv"};
   ASSERT_TRUE(write_berth_csv(source, file.path()).has_value());
   EXPECT_EQ(file.text(),
-            "arrive_s,lifetime_s,gpus,model,vcpus,memory_mib,project,patience_s,count,parts\n"
-            "0,10.25,8,,64,262144,c,,2,3\n"
-            "0,10.25,1,,8,32768,c,,1,3\n"
-            "60,1,1,,8,32768,c,,1,1\n");
+            "arrive_s,lifetime_s,gpus,model,vcpus,memory_mib,project,patience_s,count,parts,"
+            "topology,priority\n"
+            "0,10.25,8,,64,262144,c,,2,3,,\n"
+            "0,10.25,1,,8,32768,c,,1,3,,\n"
+            "60,1,1,,8,32768,c,,1,1,,\n");
 }
 
 TEST(BerthCsv, SaysWhatCannotBeWrittenAndLeavesNothingBehind) {

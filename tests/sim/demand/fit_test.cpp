@@ -172,6 +172,25 @@ TEST(Fit, MergesRareShapesByTheirMeans) {
   EXPECT_EQ(found->plan.shapes[2].vcpus, 52U) << "mean of 3 to 100, rounded";
 }
 
+TEST(Fit, KeepsApartWhatIsAskedForOtherwise) {
+  demand seen;
+  for (int i = 0; i < 100; ++i) {
+    arrival one{seconds(i), seconds(10), unstated, 1, 100, 0, 0, 4, 1};
+    if (i % 4 == 0)
+      one.topology = packed_topology{{.numa = model::wish::require}};
+    one.priority = i % 4 == 1 ? 9 : 0;
+    seen.arrivals.push_back(one);
+  }
+  const auto found = fit(seen);
+  ASSERT_TRUE(found.has_value());
+  ASSERT_THAT(found->plan.shapes, SizeIs(3));
+  EXPECT_EQ(found->plan.shapes[0].weight, 50);
+  EXPECT_EQ(found->plan.shapes[1].priority + found->plan.shapes[2].priority, 9);
+  EXPECT_EQ(std::ranges::count(found->plan.shapes, packed_topology{{.numa = model::wish::require}},
+                               &server_shape::topology),
+            1);
+}
+
 TEST(Fit, RefusesWhatSaysTooLittle) {
   demand seen;
   EXPECT_FALSE(fit(seen).has_value());

@@ -66,7 +66,7 @@ TEST(Generator, GivesTheSameBytesForASeedEverywhere) {
   const auto once = generated(rich_plan(), 42, std::chrono::days{40});
   EXPECT_EQ(hash_of(once), hash_of(generated(rich_plan(), 42, std::chrono::days{40})));
   EXPECT_NE(hash_of(once), hash_of(generated(rich_plan(), 43, std::chrono::days{40})));
-  EXPECT_EQ(hash_of(once), 8907725928983751292ULL)
+  EXPECT_EQ(hash_of(once), 5734292201154289724ULL)
       << "the promise itself: this must come out on every machine and with every compiler";
 }
 

@@ -71,6 +71,30 @@ TEST(BerthReader, FindsColumnsByNameAndFillsInDefaults) {
   EXPECT_THAT(read->report.remarks, ElementsAre("the column 'note' is not used"));
 }
 
+TEST(BerthReader, ReadsWishesAndSaysWhatIsNone) {
+  const auto read = read_text(trace_format::berth, "arrive_s,lifetime_s,gpus,topology,priority\n"
+                                                   "1,1,4,numa=require fabric=none,7\n"
+                                                   "2,1,4,,\n"
+                                                   "3,1,4,numa,\n"
+                                                   "4,1,4,numa=most,\n"
+                                                   "5,1,4,cpu=require,\n"
+                                                   "6,1,4,,101\n");
+  ASSERT_TRUE(read.has_value());
+  ASSERT_EQ(read->arrivals.size(), 2U);
+  using enum model::wish;
+  EXPECT_EQ(read->arrivals[0].topology.wishes(),
+            (model::topology_wishes{require, prefer, prefer, none}));
+  EXPECT_EQ(read->arrivals[0].priority, 7);
+  EXPECT_EQ(read->arrivals[1].topology.wishes(), model::topology_wishes{});
+  EXPECT_EQ(read->arrivals[1].priority, 0);
+  ASSERT_EQ(read->report.reasons.size(), 2U);
+  EXPECT_EQ(read->report.reasons[0].first_lines, (std::vector<std::uint64_t>{4, 5, 6}));
+  EXPECT_EQ(read->report.reasons[0].rule,
+            "topology must be wishes such as numa=require fabric=none (numa, pcie_root, "
+            "pcie_switch, fabric; none, prefer, require)");
+  EXPECT_EQ(read->report.reasons[1].rule, "priority must be a whole number from 0 to 100");
+}
+
 TEST(BerthReader, NamesTheNearestColumn) {
   const auto missing = read_text(trace_format::berth, "arrive,lifetime_s,gpus\n");
   ASSERT_FALSE(missing.has_value());

@@ -71,6 +71,20 @@ TEST(FleetRun, AModelIsAskedForByNameOrAlternatives) {
   EXPECT_EQ(played(what, demand_of({{0, 1, 0}, {1, 1, 0}, {2, 1, 0}}, "A100|H100")).placed, 2U);
 }
 
+TEST(FleetRun, TopologyIsAskedForAsInProduction) {
+  scenario what;
+  what.hosts = {hosts(1, 8)}; // two NUMA nodes of four
+  auto all = demand_of({{0, 8, 10}, {20, 4, 10}, {21, 4, 10}, {40, 8, 10}});
+  for (std::size_t i = 0; i < 3; ++i)
+    all.arrivals[i].topology = packed_topology{{.numa = model::wish::require,
+                                                .pcie_root = model::wish::none,
+                                                .pcie_switch = model::wish::none,
+                                                .fabric = model::wish::none}};
+  const auto result = played(what, all);
+  EXPECT_EQ(result.placed, 3U) << "eight GPUs are on no one node";
+  EXPECT_EQ(result.refused_by, (std::map<std::string, std::uint64_t>{{"topology", 1}}));
+}
+
 TEST(FleetRun, WhatCannotBeIsRefused) {
   const auto refused = [](const scenario& what) {
     const demand none;

@@ -61,6 +61,17 @@ TEST(FleetRun, AMomentKnowsHowLongTheyWaitedSoFar) {
   })) << "before the second was placed";
 }
 
+TEST(FleetRun, OfThoseWhoWaitPriorityComesFirst) {
+  scenario what;
+  what.hosts = {hosts(1, 1)};
+  what.patience = hours{1};
+  what.horizon = minutes{10};
+  auto all = demand_of({{0, 1, 60}, {10, 1, 60}, {20, 1, 60}});
+  EXPECT_EQ(played(what, all).waits.max(), seconds{100}) << "60 to 120, then 20 to 120";
+  all.arrivals[2].priority = 50;
+  EXPECT_EQ(played(what, all).waits.max(), seconds{110}) << "the second from 10 to 120";
+}
+
 TEST(FleetRun, WhoHasWaitedInVainIsRefused) {
   scenario what;
   what.hosts = {hosts(1, 1)};

@@ -77,6 +77,22 @@ TEST_F(LogDemand, LivesFromThePlaceToTheWishToDelete) {
   EXPECT_EQ(seen.arrivals[1].patience, hours{2});
 }
 
+TEST_F(LogDemand, WishesAreTakenOverAsFarAsAnArrivalHasThem) {
+  auto close = asking(4, "H100");
+  close.topology.fabric = model::wish::require;
+  close.priority = 70;
+  create(0, 1, close, true);
+  auto tagged = asking(1, "H100");
+  tagged.tags.require = {"red"};
+  create(1, 2, tagged, true);
+  const auto seen = all();
+  ASSERT_EQ(seen.arrivals.size(), 2U);
+  EXPECT_EQ(seen.arrivals[0].topology.wishes(), close.topology);
+  EXPECT_EQ(seen.arrivals[0].priority, 70);
+  ASSERT_EQ(seen.report.remarks.size(), 1U);
+  EXPECT_EQ(seen.report.remarks[0].find("1 servers asked for certain hosts"), 0U);
+}
+
 TEST_F(LogDemand, WhoIsStillThereLivesAsExpectedOrForEver) {
   auto expected = asking(1, "H100");
   expected.lifetime = hours{5};

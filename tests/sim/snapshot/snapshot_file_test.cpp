@@ -198,6 +198,7 @@ TEST(SnapshotFile, WhoWaitsIsToldAsASimulationAsks) {
     spec.wait_for_capacity = hours{3};
     spec.lifetime = hours{10};
     spec.priority = 50;
+    spec.topology.fabric = model::wish::require;
     server.spec = std::move(spec);
   };
   wait("any", {{std::nullopt, 4, {{}}}});
@@ -212,6 +213,7 @@ TEST(SnapshotFile, WhoWaitsIsToldAsASimulationAsks) {
   EXPECT_EQ(read.waiting[0].patience, model::duration{hours{2}}) << "it has waited for an hour";
   EXPECT_EQ(read.waiting[0].lifetime, model::duration{hours{10}});
   EXPECT_EQ(read.waiting[0].priority, 50);
+  EXPECT_EQ(read.waiting[0].topology, model::topology_wishes{.fabric = model::wish::require});
   EXPECT_EQ(read.waiting[1].model, "H100|A100");
   EXPECT_THAT(read.remarks, ElementsAre(HasSubstr("2 servers that wait for certain devices")));
 }
@@ -271,6 +273,7 @@ TEST(SnapshotFile, WhatIsWrongIsNamedByItsPointer) {
       {"/servers/0/amount", nullptr},
       {"/servers/0/expected_end", 5},
       {"/waiting/0/priority", 101},
+      {"/waiting/0/topology/numa", "most"},
       {"/waiting/0/devices/0/count", 0},
   };
   for (const auto& [pointer, value] : wrong) {

@@ -76,6 +76,9 @@ server_shape some_shape(model::random& dice, std::size_t laws) {
   shape.from = std::chrono::hours{dice.below(100)};
   if (dice.below(2) == 0)
     shape.until = shape.from + std::chrono::milliseconds{1 + dice.below(100'000)};
+  const auto some_wish = [&dice] { return static_cast<model::wish>(dice.below(3)); };
+  shape.topology = packed_topology{{some_wish(), some_wish(), some_wish(), some_wish()}};
+  shape.priority = static_cast<std::uint8_t>(dice.below(priority_max + 1));
   return shape;
 }
 
@@ -147,6 +150,10 @@ TEST(PlanFile, DrawsTheSameArrivals) {
 }
 
 TEST(PlanFile, MistakesNameTheLine) {
+  const auto wish = read_plan("shapes:\n  - {gpus: 2, topology: numa=most}\n", "p.yaml");
+  ASSERT_FALSE(wish);
+  EXPECT_THAT(wish.error().message,
+              HasSubstr("p.yaml:2: shapes[1].topology is \"numa=most\": must be wishes such as"));
   const auto read = read_plan("# a plan\narrivals_per_hour: 1\nshapes:\n  - {gpu: 1}\n", "p.yaml");
   ASSERT_FALSE(read);
   EXPECT_THAT(read.error().message,

@@ -42,7 +42,7 @@ struct course {
   std::vector<happening> happened;
 };
 
-constexpr std::uint64_t patient_seed = 101;
+constexpr std::uint64_t patient_seed = 106;
 
 const std::map<std::string, std::string> kinds{
     {"north", "hgx-h100"}, {"south", "hgx-h100"}, {"east", "l40s-4"}, {"west", "dgx-a100"}};
@@ -73,6 +73,11 @@ public:
     next.memory_mib = 16'384U * next.gpus;
     made_.arrivals.push_back(next);
   }
+  /// The latest wants its GPUs close to each other; among those who wait it has this priority.
+  void choosy(const model::topology_wishes& how) {
+    made_.arrivals.back().topology = sim::packed_topology{how};
+  }
+  void urgent() { made_.arrivals.back().priority = 50; }
   [[nodiscard]] std::int64_t between(std::int64_t least, std::int64_t most) {
     return least + static_cast<std::int64_t>(dice_.below(static_cast<std::uint64_t>(most - least)));
   }
@@ -91,6 +96,11 @@ sim::demand workload() {
   for (int i = 0; i < 40; ++i) {
     const auto lifetime = minutes{all.between(5, 30)} + seconds{30};
     all.add(minutes{i + 1}, lifetime, sizes[all.between(0, std::size(sizes))]);
+    using enum model::wish;
+    if (i % 3 == 0)
+      all.choosy({.numa = require, .pcie_root = none, .pcie_switch = prefer, .fabric = none});
+    if (i % 7 == 0)
+      all.choosy({.numa = none, .pcie_root = prefer, .pcie_switch = require, .fabric = prefer});
   }
   return std::move(all).take();
 }
@@ -104,6 +114,8 @@ sim::demand patient_workload() {
     const bool large = i % 20 == 15;
     const auto lifetime = large ? hours{24 * 365} : seconds{all.between(20 * 3600, 80 * 3600)};
     all.add(hours{2 * (i + 1)}, lifetime, large ? 8 : 1);
+    if (i % 4 == 1)
+      all.urgent();
   }
   return std::move(all).take();
 }
@@ -234,6 +246,14 @@ private:
     return count;
   }
 
+  static json topology_of(const sim::arrival& wanted) {
+    const auto wishes = wanted.topology.wishes();
+    return {{"numa", to_string(wishes.numa)},
+            {"pcie_root", to_string(wishes.pcie_root)},
+            {"pcie_switch", to_string(wishes.pcie_switch)},
+            {"fabric", to_string(wishes.fabric)}};
+  }
+
   void create(std::uint64_t arrival) {
     const auto& wanted = demand_.arrivals[arrival];
     json gpus{{"count", wanted.gpus}};
@@ -246,6 +266,8 @@ private:
               {"vcpus", wanted.vcpus},
               {"memory_mib", wanted.memory_mib},
               {"devices", {gpus}},
+              {"topology", topology_of(wanted)},
+              {"priority", wanted.priority},
               {"auto_start", true}};
     if (how_.patience.count() > 0)
       wish["wait_for_capacity_seconds"] =
@@ -312,6 +334,10 @@ TEST(FidelityTest, ProcessesActorsAndFleetSimulationDecideAlike) {
   const auto refused = std::ranges::count_if(
       fleet.written, [](const auto& each) { return each.second == "refused"; });
   EXPECT_EQ(fleet.written.size(), 40U);
+  auto loose = all;
+  for (auto& each : loose.arrivals)
+    each.topology = {};
+  EXPECT_NE(by_fleet(hosts, loose).written, fleet.written) << "no wish made a difference";
   EXPECT_GT(refused, 3) << "the workload is too light to tell the three apart";
   EXPECT_LT(refused, 30) << "the workload is too heavy to tell the three apart";
 }
@@ -351,6 +377,10 @@ TEST(FidelityTest, ThoseThatWaitAreServedAlike) {
   queueing keeping{how.patience};
   ASSERT_TRUE(is_clear(fleet, all)) << "the seed is none of the good ones";
   EXPECT_GT(late_ones(fleet, all), 5U) << "the workload is too light to tell the three apart";
+  auto alike = all;
+  for (auto& each : alike.arrivals)
+    each.priority = 0;
+  EXPECT_NE(by_fleet(hosts, alike, how).written, fleet.written) << "no priority made a difference";
   EXPECT_EQ(by_actors(hosts, all, how), fleet.written);
   EXPECT_EQ((programs{hosts, all, how}.follow(fleet.happened)), fleet.written);
 

@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <mutex>
 #include <ostream>
-#include <sstream>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -259,9 +258,8 @@ result<sim::offered_demand> offer_and_tell(const sim::study& what, std::ostream&
 result<void> write_wanted(const sim_arguments& given, const sim::study_result& all,
                           const sim::frontier& purchases, std::ostream& err) {
   if (given.has("json")) {
-    std::ostringstream json;
-    sim::write_json(json, all);
-    if (auto written = write_file(given.text("json"), json.view()); !written)
+    const auto write = [&all](std::ostream& out) { sim::write_json(out, all); };
+    if (auto written = write_file(given.text("json"), write); !written)
       return written;
   }
   if (!given.has("out"))

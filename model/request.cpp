@@ -38,6 +38,7 @@ std::string to_string(const topology_wishes& all) {
 
 std::optional<topology_wishes> parse_topology(std::string_view text) {
   topology_wishes all;
+  std::array<bool, topology_fields.size()> said{};
   while (!text.empty()) {
     const auto end = std::min(text.find(' '), text.size());
     const auto one = text.substr(0, end);
@@ -47,7 +48,8 @@ std::optional<topology_wishes> parse_topology(std::string_view text) {
         std::ranges::find(topology_fields, one.substr(0, equals),
                           &std::pair<std::string_view, wish topology_wishes::*>::first);
     const auto value = parse_wish(one.substr(std::min(equals + 1, one.size())));
-    if (field == topology_fields.end() || !value)
+    if (field == topology_fields.end() || !value ||
+        std::exchange(said.at(static_cast<std::size_t>(field - topology_fields.begin())), true))
       return std::nullopt;
     all.*field->second = *value;
   }

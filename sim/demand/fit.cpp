@@ -78,7 +78,6 @@ std::map<std::uint16_t, std::size_t> fit_lifetimes(arrivals_seen seen, bool stan
   return laws;
 }
 
-/// What merged kinds of servers have in common.
 struct shape_group {
   std::uint16_t gpus = 0;
   std::uint32_t model = 0;
@@ -96,6 +95,7 @@ struct shape_kind {
 };
 
 struct merged_shapes {
+  shape_group group;
   std::uint64_t count = 0;
   std::uint64_t vcpus = 0;
   std::uint64_t memory_mib = 0;
@@ -125,7 +125,7 @@ std::vector<server_shape> fit_shapes(arrivals_seen seen, const name_table& model
     shape.lifetime = laws.at(shape.gpus);
     shapes.push_back(std::move(shape));
   };
-  std::map<shape_group, merged_shapes> rare;
+  std::map<std::pair<std::uint16_t, std::uint32_t>, merged_shapes> rare;
   for (std::size_t i = 0; i < frequent.size(); ++i) {
     const auto& [kind, count] = frequent[i];
     const auto& [group, vcpus, memory_mib] = kind;
@@ -133,14 +133,16 @@ std::vector<server_shape> fit_shapes(arrivals_seen seen, const name_table& model
       add_shape(group, count, vcpus, memory_mib);
       continue;
     }
-    auto& merged = rare[group];
+    auto& merged = rare[{group.gpus, group.model}];
+    if (merged.count == 0)
+      merged.group = group; // the most frequent of them
     merged.count += count;
     merged.vcpus += count * vcpus;
     merged.memory_mib += count * memory_mib;
   }
-  for (const auto& [group, merged] : rare) {
+  for (const auto& [gpus_and_model, merged] : rare) {
     const auto half = merged.count / 2; // rounds to the nearest
-    add_shape(group, merged.count, (merged.vcpus + half) / merged.count,
+    add_shape(merged.group, merged.count, (merged.vcpus + half) / merged.count,
               (merged.memory_mib + half) / merged.count);
   }
   return shapes;

@@ -31,8 +31,9 @@ struct fit_options {
   /// Servers of one GPU count get a lifetime law of their own from so many on.
   std::uint64_t own_lifetime_min = 200;
   std::size_t empirical_values_max = 1'000;
-  /// Kinds of servers (GPUs, model, vCPUs, memory) that are kept as they are, the most frequent;
-  /// the others are merged by GPUs and model, with the mean of their CPUs and memory.
+  /// Kinds of servers (GPUs, model, vCPUs, memory, topology, priority) that are kept as they are,
+  /// the most frequent; the others are merged by GPUs and model, with the mean of their CPUs and
+  /// memory and the most frequent wishes.
   std::size_t shapes_max = 256;
 };
 

@@ -283,6 +283,7 @@ void fleet::look_at_capacity(moment& seen) {
 }
 
 void fleet::finish(std::int64_t now) {
+  result_.waits_by_class = waits_.by_class();
   for (std::size_t gpus = 0; gpus < sizes_.size(); ++gpus)
     if (sizes_[gpus].arrived > 0)
       result_.sizes[static_cast<std::uint16_t>(gpus)] = std::move(sizes_[gpus]);

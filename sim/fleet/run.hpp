@@ -99,12 +99,13 @@ struct run_result {
   distribution waits{};                        ///< of all that were placed
   std::map<std::uint16_t, size_figures> sizes; ///< by GPUs
   std::map<std::string, model_figures> models;
-  std::vector<capacity_shape> shapes; ///< whose capacity was followed
-  std::vector<host_row> rows;         ///< at most rows_max
-  std::vector<moment> series;         ///< at most moments_max, evenly spaced
-  model::duration span{};             ///< how long the run lasted
-  std::uint64_t events = 0;           ///< arrivals included
-  bool cut = false;                   ///< it was stopped before its end
+  std::vector<capacity_shape> shapes;       ///< whose capacity was followed
+  std::vector<host_row> rows;               ///< at most rows_max
+  std::vector<moment> series;               ///< at most moments_max, evenly spaced
+  std::vector<waits_so_far> waits_by_class; ///< in the end, as moment::waits
+  model::duration span{};                   ///< how long the run lasted
+  std::uint64_t events = 0;                 ///< arrivals included
+  bool cut = false;                         ///< it was stopped before its end
 
   friend bool operator==(const run_result&, const run_result&) = default;
 };

@@ -181,13 +181,18 @@ void wait_series(std::ostream& out, const study_result& all) {
   out << "variant,seed,at_s,gpus,up_to_s,servers\n";
   const auto bounds = wait_bounds_s();
   each_run(all, [&](const auto& variant, auto seed, const run_result& one) {
-    for (const auto& at : one.series)
-      for (std::size_t i = 0; i < at.waits.size(); ++i)
-        for (std::size_t bound = 0; bound < at.waits[i].placed.size(); ++bound)
-          if (at.waits[i].placed[bound] > 0)
-            line{out} << variant << seed << at.at << wait_classes()[i]
+    const auto write = [&](model::duration at, const std::vector<waits_so_far>& waits) {
+      for (std::size_t i = 0; i < waits.size(); ++i)
+        for (std::size_t bound = 0; bound < waits[i].placed.size(); ++bound)
+          if (waits[i].placed[bound] > 0)
+            line{out} << variant << seed << at << wait_classes()[i]
                       << (bound < bounds.size() ? std::optional{bounds[bound]} : std::nullopt)
-                      << at.waits[i].placed[bound];
+                      << waits[i].placed[bound];
+    };
+    for (const auto& at : one.series)
+      write(at.at, at.waits);
+    if (one.series.empty() || one.series.back().at < one.span)
+      write(one.span, one.waits_by_class);
   });
 }
 

@@ -35,8 +35,12 @@ public:
       capacity(at);
       servers(at);
       decisions(at);
-      waits(at);
+      waits(at.waits);
     }
+    if (run_.series.empty() || run_.series.back().at >= run_.span)
+      return;
+    log_.at(start + run_.span);
+    waits(run_.waits_by_class);
   }
 
 private:
@@ -107,14 +111,13 @@ private:
     put({"does_not_fit"}, refused);
   }
 
-  void waits(const moment& at) {
+  void waits(const std::vector<waits_so_far>& now) {
     const auto bounds = wait_bounds_s().size();
     log_.family(metric::request_wait_seconds);
-    const auto& in_the_end = run_.series.back().waits;
-    for (std::size_t i = 0; i < in_the_end.size(); ++i) {
-      if (in_the_end[i].placed.empty())
-        continue;                                                            // nobody asked for it
-      const auto sofar = i < at.waits.size() ? at.waits[i] : waits_so_far{}; // a series starts at 0
+    for (std::size_t i = 0; i < run_.waits_by_class.size(); ++i) {
+      if (run_.waits_by_class[i].placed.empty())
+        continue;                                                  // never
+      const auto sofar = i < now.size() ? now[i] : waits_so_far{}; // a series starts at 0
       std::vector<std::uint64_t> cumulative(bounds + 1);
       std::ranges::copy(sofar.placed, cumulative.begin());
       std::partial_sum(cumulative.begin(), cumulative.end(), cumulative.begin());

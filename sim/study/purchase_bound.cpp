@@ -16,7 +16,8 @@ struct claim {
 };
 
 /// Arrivals of one kind are placed on the same empty hosts.
-using kind = std::tuple<std::uint32_t, std::uint16_t, std::uint32_t, std::uint32_t>;
+using kind =
+    std::tuple<std::uint32_t, std::uint16_t, std::uint32_t, std::uint32_t, packed_topology>;
 
 /// One empty host of each group, to see who fits at all.
 class show_room {
@@ -33,7 +34,7 @@ public:
   }
 
   model::result<bool> holds(const arrival& one, const demand_names& names) {
-    const kind key{one.model, one.gpus, one.vcpus, one.memory_mib};
+    const kind key{one.model, one.gpus, one.vcpus, one.memory_mib, one.topology};
     if (const auto known = known_.find(key); known != known_.end())
       return known->second;
     demand alone;

@@ -38,7 +38,7 @@ template <class Archive> void pass(Archive& with, run_result& it) {
   with.all(it.arrived, it.placed, it.refused, it.gave_up, it.waiting, it.longest_queue,
            it.refused_by, it.ended, it.failed, it.evicted, it.standing, it.living, it.gpus_asked,
            it.gpus_refused, it.waits, it.sizes, it.models, it.shapes, it.rows, it.series, it.span,
-           it.events);
+           it.events, it.waits_by_class);
 }
 
 /// Little-endian, 64 bits for every number.

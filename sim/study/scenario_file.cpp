@@ -36,6 +36,19 @@ demand_input input_of(const demand_entry& given, const std::string& version) {
   return made;
 }
 
+/// Of a table, and said of a controller's log.
+result<void> check_log(const reading& context, const demand_entry& given) {
+  if (given.format != controller_log)
+    return {};
+  if (given.trace == "-")
+    return context.wrong("demand.trace", "is standard input: a controller's store must be a file");
+  if (given.split)
+    return context.wrong("demand.split", "is for tables: a controller's log has servers, no jobs");
+  if (given.reading.untimed_gap)
+    return context.wrong("demand.untimed_gap", "is for tables: a controller's log has times");
+  return {};
+}
+
 /// The steps from what the keys say to a study. Each fails with the place of the key.
 class finisher {
 public:
@@ -168,6 +181,8 @@ private:
                                       "--demand FILE");
     if (!given.trace.empty() && has_plan)
       return context_.wrong("demand", "has a trace and a plan: keep one of the two");
+    if (auto checked = check_log(context_, given); !checked)
+      return checked;
     into = input_of(given, around_.version);
     const bool draws = given.draw || has_plan;
     if (given.draw && has_plan)
@@ -286,7 +301,7 @@ result<demand_input> read_trace_flags(std::span<const given_flag> flags,
   study_draft draft;
   if (auto read = read_section(context, *document, {}, draft); !read)
     return tl::unexpected{std::move(read.error())};
-  return input_of(draft.demand, version);
+  return check_log(context, draft.demand).map([&] { return input_of(draft.demand, version); });
 }
 
 } // namespace berth::sim

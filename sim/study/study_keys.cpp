@@ -161,6 +161,14 @@ std::vector<key<study_draft>> play_keys() {
            .flag = "reserve-after",
            .example = "10m"}),
       value_key<&study_draft::made, &study::base, &scenario::reservations,
+                &control::reservation_rules::priority>(
+          {.name = "reserve_priority",
+           .rule = between(value_kind::count, 0, priority_max + 1),
+           .help = "from this priority on at once, as queue.reserve_priority of a controller; 101: "
+                   "nobody",
+           .flag = "reserve-priority",
+           .example = "90"}),
+      value_key<&study_draft::made, &study::base, &scenario::reservations,
                 &control::reservation_rules::max>(
           {.name = "reservations",
            .rule = between(value_kind::count, 0, 1'000),
@@ -334,8 +342,8 @@ template <> const std::vector<key<demand_entry>>& keys_of() {
   static const std::vector<key<demand_entry>> keys{
       value_key<&demand_entry::trace>({.name = "trace",
                                        .rule = {.kind = value_kind::file},
-                                       .help = "a table of arrivals (docs/sim-formats.md); - is "
-                                               "standard input",
+                                       .help = "a table of arrivals, - is standard input; or a "
+                                               "controller's store (docs/sim-formats.md)",
                                        .flag = "demand",
                                        .example = "jobs.csv"}),
       value_key<&demand_entry::format>(

@@ -31,13 +31,29 @@ TEST(WriteFile, AFileThatIsThereIsReplacedAndADeviceIsWrittenTo) {
   EXPECT_THAT(full.error().message, HasSubstr("/dev/full: cannot be written: No space left"));
 }
 
-TEST(WriteFile, WhatCannotBeWrittenLeavesNothing) {
+TEST(WriteFile, ALinkStaysOne) {
+  const hostbackend::testing::temporary_directory directory;
+  std::ofstream{directory / "file"} << "old";
+  fs::create_symlink(directory / "file", directory / "link");
+  ASSERT_TRUE(write_file((directory / "link").string(), "new"));
+  EXPECT_TRUE(fs::is_symlink(directory / "link"));
+  EXPECT_EQ(fs::file_size(directory / "file"), 3U);
+}
+
+TEST(WriteFile, WhatIsInTheWayStaysAndNothingHalfWrittenIsLeft) {
+  const hostbackend::testing::temporary_directory directory;
+  fs::create_directory(directory / "file.new");
+  EXPECT_FALSE(write_file((directory / "file").string(), "new"));
+  EXPECT_TRUE(fs::is_directory(directory / "file.new"));
+  EXPECT_FALSE(fs::exists(directory / "file"));
+}
+
+TEST(WriteFile, WhatCannotBeWrittenIsNamed) {
   const hostbackend::testing::temporary_directory directory;
   const auto path = (directory / "none/file").string();
   const auto failed = write_file(path, "new");
   ASSERT_FALSE(failed);
   EXPECT_THAT(failed.error().message, HasSubstr(path + ": cannot be written: No such file"));
-  EXPECT_TRUE(fs::is_empty(directory / ""));
 }
 
 } // namespace

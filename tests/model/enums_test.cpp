@@ -34,8 +34,8 @@ TEST(Topology, EveryWishComesBack) {
   EXPECT_EQ(to_string(topology_wishes{}), "");
   EXPECT_EQ(to_string(topology_wishes{.numa = wish::require, .fabric = wish::none}),
             "numa=require fabric=none");
-  for (const auto* text :
-       {"numa", "=require", "numa=", "numa=most", "cpu=none", "numa=none,fabric=none", " "})
+  for (const auto* text : {"numa", "=require", "numa=", "numa=most", "cpu=none",
+                           "numa=none,fabric=none", "numa=none numa=none", " "})
     EXPECT_FALSE(parse_topology(text)) << text;
 }
 

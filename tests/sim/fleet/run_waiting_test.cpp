@@ -87,8 +87,7 @@ TEST(FleetRun, WhoHasWaitedInVainIsRefused) {
 
 TEST(FleetRun, ForOneWhoHasWaitedLongAHostIsKept) {
   // Small servers come one after another, so that never eight GPUs of a host are free together.
-  std::vector<asked> list{{0, 1, 0}};
-  list.clear();
+  std::vector<asked> list;
   for (int second = 0; second < 4 * 3600; second += 60)
     list.push_back({second, 1, 16 * 60 + second % 7});
   auto all = demand_of(list);
@@ -172,7 +171,7 @@ TEST(FleetRunProperty, WhoWaitsIsServedWhateverFails) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     auto what = failing();
     what.horizon = days{3};
-    what.patience = seed % 3 == 0 ? model::duration{endless} : hours{4};
+    what.patience = seed == 2 ? model::duration{endless} : hours{4};
     what.tell_lifetimes = seed % 2 == 0;
     what.hosts[0].hosts_per_rack = 4;
     what.racks = {days{30}, hours{2}};

@@ -124,6 +124,23 @@ TEST(ReportOpenMetrics, StartsWhenItIsToldAndTakesTheRunsItIsTold) {
   EXPECT_THAT(metrics_of(partial), HasSubstr("scenario=\"spring (partial)\""));
 }
 
+TEST(ReportOpenMetrics, TheEndKnowsOfAllWhoWerePlaced) {
+  study_result study;
+  study.scenario = "short";
+  run_result run;
+  run.span = std::chrono::seconds{30};
+  run.series.resize(1);
+  wait_record waits;
+  waits.add(4, std::chrono::seconds{20});
+  run.waits_by_class = waits.by_class();
+  study.variants.push_back({"one", {{1, run}}});
+  const auto text = metrics_of(study, {model::timestamp{}, 1});
+  EXPECT_THAT(text, HasSubstr("berth_request_wait_seconds_bucket{gpus=\"4\",le=\"60\","
+                              "scenario=\"short\",run=\"one/1\"} 0 0\n"));
+  EXPECT_THAT(text, HasSubstr("berth_request_wait_seconds_bucket{gpus=\"4\",le=\"60\","
+                              "scenario=\"short\",run=\"one/1\"} 1 30\n"));
+}
+
 TEST(ReportOpenMetrics, PromtoolMakesBlocksAndFindsEverySampleInThem) {
   if (!is_installed("promtool"))
     GTEST_SKIP() << "promtool (Debian package prometheus) is not installed";

@@ -74,6 +74,7 @@ inline run_result made_run(std::uint64_t luck, int moments = 6) {
     at.rows = {static_cast<std::uint16_t>(wave * 250), i == 0 ? nothing_there : std::uint16_t{500}};
     run.series.push_back(std::move(at));
   }
+  run.waits_by_class = waits.by_class();
   return run;
 }
 

@@ -111,6 +111,10 @@ TEST(Purchase, TheBoundIsNeverAboveWhatAnyPolicyRefuses) {
   for (const double rate : {2.0, 30.0}) {
     auto what = shop_with("offers: [{machine: hgx-h100, price: 1, max: 1}]");
     what.demand.plan->arrivals_per_hour = rate;
+    // Of one size, and one of them fits no empty host either: eight GPUs are on no one node.
+    auto& shapes = what.demand.plan->shapes;
+    shapes.push_back({.gpus = 8, .topology = packed_topology{{.numa = model::wish::require}}});
+    shapes.push_back({.gpus = 8});
     const auto demand = offer(what).value();
     for (const auto* policy : {"best-fit", "spread", "fragmentation"})
       for (const auto patience : {0, 3}) {

@@ -32,6 +32,7 @@ policy: [spread, best-fit]
 tell_lifetimes: true
 patience: 1h
 reserve_after: 3m
+reserve_priority: 60
 reservations: 2
 horizon: 30d
 turnover: {least: 90s, mean_rest: 30s}
@@ -58,6 +59,7 @@ const std::vector<given_flag> everything_as_flags{
     {"hosts", "2xl40s-4"},
     {"cpu-overcommit", "4"},
     {"reserve-after", "3m"},
+    {"reserve-priority", "60"},
     {"reservations", "2"},
     {"memory-overcommit", "1.5"},
     {"hosts-per-rack", "8"},

@@ -52,11 +52,11 @@ std::string text_of(const study& what) {
   for (const auto* policy : what.policies)
     text += fmt::format("policy {}\n", scheduler::name_of(*policy));
   text += fmt::format(
-      "first {} tell {} patience {} kept {} {} horizon {} turnover {}/{} quarantine {}/{}\n",
+      "first {} tell {} patience {} kept {} {} {} horizon {} turnover {}/{} quarantine {}/{}\n",
       scheduler::name_of(*base.policy), base.tell_lifetimes, time(base.patience),
-      time(base.reservations.after), base.reservations.max, time(base.horizon),
-      time(base.turnover.least), time(base.turnover.mean_rest), base.quarantine_probability,
-      time(base.mean_quarantine));
+      time(base.reservations.after), base.reservations.priority, base.reservations.max,
+      time(base.horizon), time(base.turnover.least), time(base.turnover.mean_rest),
+      base.quarantine_probability, time(base.mean_quarantine));
   text +=
       fmt::format("failures {} {} {}\n", rate(base.devices), rate(base.machines), rate(base.racks));
   for (const auto& one : base.maintenance)

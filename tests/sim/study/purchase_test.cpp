@@ -111,10 +111,6 @@ TEST(Purchase, TheBoundIsNeverAboveWhatAnyPolicyRefuses) {
   for (const double rate : {2.0, 30.0}) {
     auto what = shop_with("offers: [{machine: hgx-h100, price: 1, max: 1}]");
     what.demand.plan->arrivals_per_hour = rate;
-    // Of one size, and one of them fits no empty host either: eight GPUs are on no one node.
-    auto& shapes = what.demand.plan->shapes;
-    shapes.push_back({.gpus = 8, .topology = packed_topology{{.numa = model::wish::require}}});
-    shapes.push_back({.gpus = 8});
     const auto demand = offer(what).value();
     for (const auto* policy : {"best-fit", "spread", "fragmentation"})
       for (const auto patience : {0, 3}) {
@@ -130,6 +126,22 @@ TEST(Purchase, TheBoundIsNeverAboveWhatAnyPolicyRefuses) {
               << policy << " at " << rate << " with " << patience << " h, seed " << seed;
         }
       }
+  }
+}
+
+TEST(Purchase, TheBoundTellsWishesApart) {
+  // Two of one size, seldom enough to be alone: eight GPUs are on no one NUMA node.
+  const auto what = shop_with("offers: [{machine: hgx-h100, price: 1, max: 1}]",
+                              "arrivals_per_hour: 0.5, shapes: [{gpus: 8}, {gpus: 8, topology: "
+                              "numa=require}], lifetimes: [{name: all, mean: 1s}]");
+  const auto demand = offer(what).value();
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    const auto arrivals = demand.arrivals(seed).value();
+    const auto seen = run(what.base, *arrivals, seed).value();
+    EXPECT_GT(seen.gpus_refused, 0);
+    EXPECT_LT(seen.gpus_refused, seen.gpus_asked);
+    EXPECT_NEAR(bound_of(what.base, demand, seed).value().percent(),
+                100 * seen.gpus_refused / seen.gpus_asked, 1e-9);
   }
 }
 

@@ -116,8 +116,9 @@ private:
     log_.family(metric::request_wait_seconds);
     for (std::size_t i = 0; i < run_.waits_by_class.size(); ++i) {
       if (run_.waits_by_class[i].placed.empty())
-        continue;                                                  // never
-      const auto sofar = i < now.size() ? now[i] : waits_so_far{}; // a series starts at 0
+        continue; // not one of them was placed
+      // A series starts at 0.
+      const auto sofar = i < now.size() ? now[i] : waits_so_far{};
       std::vector<std::uint64_t> cumulative(bounds + 1);
       std::ranges::copy(sofar.placed, cumulative.begin());
       std::partial_sum(cumulative.begin(), cumulative.end(), cumulative.begin());

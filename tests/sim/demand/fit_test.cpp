@@ -172,6 +172,34 @@ TEST(Fit, MergesRareShapesByTheirMeans) {
   EXPECT_EQ(found->plan.shapes[2].vcpus, 52U) << "mean of 3 to 100, rounded";
 }
 
+TEST(Fit, RareShapesAskForWhatMostOfThemDo) {
+  demand seen;
+  const auto add = [&seen](int count, std::uint32_t vcpus, std::uint8_t priority) {
+    for (int i = 0; i < count; ++i) {
+      arrival one{seconds(static_cast<int>(seen.arrivals.size())),
+                  seconds(10),
+                  unstated,
+                  vcpus,
+                  100,
+                  0,
+                  0,
+                  1,
+                  1};
+      one.priority = priority;
+      seen.arrivals.push_back(one);
+    }
+  };
+  add(50, 1, 0);
+  add(2, 2, 5);
+  add(3, 4, 9);
+  add(1, 8, 7);
+  const auto found = fit(seen, {.shapes_max = 1});
+  ASSERT_TRUE(found.has_value());
+  ASSERT_THAT(found->plan.shapes, SizeIs(2));
+  EXPECT_EQ(found->plan.shapes[1].weight, 6);
+  EXPECT_EQ(found->plan.shapes[1].priority, 9);
+}
+
 TEST(Fit, KeepsApartWhatIsAskedForOtherwise) {
   demand seen;
   for (int i = 0; i < 100; ++i) {

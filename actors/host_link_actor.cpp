@@ -19,6 +19,7 @@ using metrics::metric;
 namespace {
 
 struct frame_came {
+  model::timestamp at;
   model::link_frame<model::from_host> frame;
   permit admitted;
 };
@@ -41,16 +42,26 @@ public:
   explicit link_box(mail_meter meter) : items_(std::move(meter)) {}
   void owner(const host_link_actor& actor) { actor_ = caf::actor_cast<caf::weak_actor_ptr>(actor); }
   void push(link_news news) {
-    if (!items_.push(std::move(news)))
-      return;
-    if (const auto actor = caf::actor_cast<host_link_actor>(actor_))
-      caf::anon_send(actor, atom::wake_v);
+    if (items_.push(std::move(news)))
+      wake();
+  }
+  /// For a sign of life: the link reads it with the next news, or when its lease would run out. So
+  /// a host that has nothing to say wakes its link a few times a minute, however often it beats.
+  void leave(link_news news) {
+    if (items_.leave(std::move(news), unread_max))
+      wake();
   }
   [[nodiscard]] std::vector<link_news> take(std::vector<link_news> spare) {
     return items_.take(std::move(spare));
   }
 
 private:
+  static constexpr std::size_t unread_max = 16;
+  void wake() {
+    if (const auto actor = caf::actor_cast<host_link_actor>(actor_))
+      caf::anon_send(actor, atom::wake_v);
+  }
+
   inbox<link_news> items_;
   caf::weak_actor_ptr actor_;
 };
@@ -68,7 +79,7 @@ private:
 };
 
 struct link_cargo {
-  host_link_parts parts;
+  std::shared_ptr<const host_link_parts> parts;
   std::string host;
   std::shared_ptr<controller_line> line;
   std::shared_ptr<link_box> box;
@@ -90,11 +101,15 @@ struct link_shell {
   ~link_shell() {
     if (!machine)
       return;
-    with.parts.counters.open.add(-1);
+    with.parts->counters.open.add(-1);
   }
 
-  void work();
+  void work() {
+    read();
+    settle();
+  }
   void on_time();
+  void read();
   void settle();
   void end(const model::failure& why, bool expired);
 
@@ -104,7 +119,7 @@ struct link_shell {
     end({model::errc::too_large, "the agent of " + with.host + " sends faster than it is heard"},
         false);
   }
-  void on(const welcome_given& news) { machine->accept(with.parts.clock(), news.message); }
+  void on(const welcome_given& news) { machine->accept(with.parts->clock(), news.message); }
   void on(told& news) {
     if (!machine->send(std::move(news.message)))
       end({model::errc::busy, "too much is unsent to the agent of " + with.host}, false);
@@ -118,29 +133,29 @@ struct link_shell {
   void act_on(control::host_link::opened& what);
   void act_on(control::host_link::said& what);
   void act_on(const control::host_link::dropped& what) {
-    with.parts.counters.frames_dropped.at(static_cast<std::size_t>(what.fault)).increment();
+    with.parts->counters.frames_dropped.at(static_cast<std::size_t>(what.fault)).increment();
   }
   void act_on(const control::host_link::close& what) { end(what.why, what.expired); }
   void push(control::input what, std::shared_ptr<link_outlet> words = nullptr) {
-    with.parts.door->push(
+    with.parts->door->push(
         {std::move(what), {}, std::move(words), holding ? std::move(*holding) : permit{}});
     holding.reset();
   }
 };
 
-void link_shell::work() {
+void link_shell::read() {
   in_hand = with.box->take(std::move(in_hand));
   for (auto& each : in_hand)
     if (with.line)
       std::visit([this](auto& news) { on(news); }, each);
   in_hand.clear();
-  settle();
 }
 
 void link_shell::on_time() {
   ticks.arrived();
+  read(); // there may be signs of life
   if (with.line)
-    act(machine->on_timer(with.parts.clock()));
+    act(machine->on_timer(with.parts->clock()));
   settle();
 }
 
@@ -149,35 +164,35 @@ void link_shell::settle() {
     auto frame = machine->next_frame();
     if (!frame)
       break;
-    with.parts.counters.frames_sent.increment();
+    with.parts->counters.frames_sent.increment();
     (void)with.line->send(std::move(*frame)); // a line that is gone reports it by itself
   }
   if (!with.line)
     return;
   const auto due = machine->deadline();
   if (ticks.wants(due))
-    self->delayed_send(self, std::max(due - with.parts.clock(), model::duration::zero()),
+    self->delayed_send(self, std::max(due - with.parts->clock(), model::duration::zero()),
                        atom::tick_v);
 }
 
 void link_shell::on(frame_came& news) {
-  with.parts.counters.frames_received.increment();
+  with.parts->counters.frames_received.increment();
   holding = std::move(news.admitted);
-  act(machine->received(with.parts.clock(), std::move(news.frame)));
+  act(machine->received(news.at, std::move(news.frame)));
   const auto before = std::exchange(missed, machine->frames_missed());
-  with.parts.counters.frames_missed.increment(static_cast<double>(missed - before));
+  with.parts->counters.frames_missed.increment(static_cast<double>(missed - before));
   holding.reset();
 }
 
 void link_shell::act_on(control::host_link::opened& what) {
   known_to_cluster = true;
-  with.parts.counters.accepted.increment();
+  with.parts->counters.accepted.increment();
   push(control::link_opened{id, what.incarnation, std::move(what.info)},
        std::make_shared<outlet>(with.box));
 }
 
 void link_shell::act_on(control::host_link::said& what) {
-  push(control::host_said{id, std::move(what.message)});
+  push(control::host_said{id, std::move(what.message), what.at});
 }
 
 void link_shell::end(const model::failure& why, bool expired) {
@@ -196,11 +211,11 @@ host_link_actor::behavior_type run_link(host_link_actor::stateful_pointer<link_s
   auto& shell = self->state;
   shell.self = self;
   shell.with = cargo;
-  shell.id = cargo.parts.door->next_link();
-  auto how = cargo.parts.link;
-  how.leader = cargo.parts.door->leader();
-  shell.machine.emplace(how, cargo.host, cargo.parts.clock());
-  cargo.parts.counters.open.add(1);
+  shell.id = cargo.parts->door->next_link();
+  auto how = cargo.parts->link;
+  how.leader = cargo.parts->door->leader();
+  shell.machine.emplace(how, cargo.host, cargo.parts->clock());
+  cargo.parts->counters.open.add(1);
   shell.settle();
   return {
       [self](atom::wake) { self->state.work(); },
@@ -208,39 +223,48 @@ host_link_actor::behavior_type run_link(host_link_actor::stateful_pointer<link_s
   };
 }
 
+/// A heartbeat that says no more than: still here.
+bool is_next_heartbeat(const model::link_frame<model::from_host>& frame, model::link_header last) {
+  ++last.sequence;
+  return std::holds_alternative<model::link_heartbeat>(frame.message) && frame.header == last;
+}
+
 class live_link_door final : public link_door {
 public:
   live_link_door(caf::actor_system& system, host_link_parts parts)
-      : system_(system), parts_(std::move(parts)) {}
+      : system_(system), parts_(std::make_shared<const host_link_parts>(std::move(parts))) {}
 
   controller_listener admit(std::string host, std::shared_ptr<controller_line> line) override {
-    auto box = std::make_shared<link_box>(parts_.counters.mail);
+    auto box = std::make_shared<link_box>(parts_->counters.mail);
     const auto actor =
         system_.spawn(run_link, link_cargo{parts_, std::move(host), std::move(line), box});
     box->owner(actor);
-    return listener(box, gate{parts_.frames_max});
+    return listener(parts_, box);
   }
 
 private:
-  static controller_listener listener(const std::shared_ptr<link_box>& box, gate frames) {
+  static controller_listener listener(const std::shared_ptr<const host_link_parts>& parts,
+                                      const std::shared_ptr<link_box>& box) {
     controller_listener heard;
-    heard.on_frame = [box, frames,
+    heard.on_frame = [parts, box, frames = gate{parts->frames_max}, last = model::link_header{},
                       over = false](model::link_frame<model::from_host> frame) mutable {
       if (over)
         return;
-      if (auto admitted = frames.try_acquire()) {
-        box->push(frame_came{std::move(frame), std::move(*admitted)});
-      } else {
+      auto admitted = frames.try_acquire();
+      if (!admitted) {
         over = true;
-        box->push(flooded{});
+        return box->push(flooded{});
       }
+      const bool can_wait = is_next_heartbeat(frame, std::exchange(last, frame.header));
+      frame_came news{parts->clock(), std::move(frame), std::move(*admitted)};
+      can_wait ? box->leave(std::move(news)) : box->push(std::move(news));
     };
     heard.on_closed = [box](const std::string&) { box->push(line_ended{}); };
     return heard;
   }
 
   caf::actor_system& system_;
-  host_link_parts parts_;
+  std::shared_ptr<const host_link_parts> parts_;
 };
 
 } // namespace

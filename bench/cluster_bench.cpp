@@ -51,7 +51,7 @@ struct world {
       for (const auto& device : infos.back().devices) {
         report.devices.push_back({device.id, model::device_state::free, "", 0, ""});
       }
-      commit(machine.step(now, control::host_said{link, std::move(report)}));
+      commit(machine.step(now, control::host_said{link, std::move(report), now}));
       if (!with_servers) { // without a link nobody is told a desired state
         commit(machine.step(now, control::link_closed{link}));
       }
@@ -213,7 +213,7 @@ void freed_device_beside_waiting(benchmark::State& state) {
       seen.devices.push_back(
           {device.id, is_first ? first : model::device_state::resetting, "", 0, ""});
     }
-    return control::host_said{link, std::move(seen)};
+    return control::host_said{link, std::move(seen), now};
   };
   commit(machine.step(now, report(model::device_state::resetting)));
   for (auto _ : state) {

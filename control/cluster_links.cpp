@@ -202,7 +202,7 @@ void cluster::machine::on(host_said& said) {
   }
   const auto host = known->second;
   auto& seen = presences.at(host);
-  seen.last_heard = now;
+  (void)heard_last(host, said.at);
   if (std::holds_alternative<model::link_heartbeat>(said.message)) {
     return;
   }

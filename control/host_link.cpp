@@ -46,7 +46,16 @@ std::optional<frame_fault> host_link::fault_of(const model::link_header& header)
   return header.leader < config_.leader ? std::optional{frame_fault::old_leader} : std::nullopt;
 }
 
-std::vector<host_link::action> host_link::received(model::timestamp now,
+/// False: there was no room for the question.
+bool host_link::ask_again_if_due(model::timestamp now) {
+  if (!ask_at_ || now < *ask_at_) {
+    return true;
+  }
+  ask_at_ = now + config_.lease / 3; // until it comes: the request may be lost as well
+  return send(model::full_report_request{});
+}
+
+std::vector<host_link::action> host_link::received(model::timestamp at,
                                                    model::link_frame<model::from_host> frame) {
   if (phase_ == phase::closed) {
     return {};
@@ -66,17 +75,14 @@ std::vector<host_link::action> host_link::received(model::timestamp now,
   const bool gap = phase_ == phase::accepted && frame.header.sequence != last_received_ + 1;
   if (gap) { // what was missed may have been a report
     missed_ += frame.header.sequence - last_received_ - 1;
-    ask_at_ = now;
+    ask_at_ = at;
   }
   if (const auto* report = std::get_if<model::observed_state>(&frame.message);
       report != nullptr && report->full) {
     ask_at_.reset();
   }
-  if (ask_at_ && *ask_at_ <= now) { // until it comes: the request may be lost as well
-    ask_at_ = now + config_.lease / 3;
-    if (!send(model::full_report_request{})) {
-      return {refuse({errc::busy, "the outbox to host '" + certificate_name_ + "' is full", {}})};
-    }
+  if (!ask_again_if_due(at)) {
+    return {refuse_full_outbox()};
   }
   last_received_ = frame.header.sequence;
   auto* hello = std::get_if<model::link_hello>(&frame.message);
@@ -94,14 +100,14 @@ std::vector<host_link::action> host_link::received(model::timestamp now,
                     "host '" + certificate_name_ + "' said hello twice on one connection",
                     {}})};
   }
-  renew(now);
+  renew(at);
   if (std::holds_alternative<model::link_heartbeat>(frame.message) &&
-      now < last_passed_on_ + passed_on_each) {
+      at < last_passed_on_ + passed_on_each) {
     return {};
   }
-  last_passed_on_ = now;
+  last_passed_on_ = at;
   std::vector<action> what; // a list in braces would copy the message
-  what.emplace_back(said{std::move(frame.message)});
+  what.emplace_back(said{std::move(frame.message), at});
   return what;
 }
 
@@ -133,8 +139,18 @@ host_link::action host_link::refuse(model::failure why) {
   return close{std::move(why), false};
 }
 
+host_link::action host_link::refuse_full_outbox() {
+  return refuse({errc::busy, "the outbox to host '" + certificate_name_ + "' is full", {}});
+}
+
 std::vector<host_link::action> host_link::on_timer(model::timestamp now) {
-  if (phase_ == phase::closed || now < deadline_) {
+  if (phase_ == phase::closed) {
+    return {};
+  }
+  if (!ask_again_if_due(now)) {
+    return {refuse_full_outbox()};
+  }
+  if (now < deadline_) {
     return {};
   }
   const bool expired = phase_ == phase::accepted;
@@ -148,7 +164,10 @@ std::vector<host_link::action> host_link::on_timer(model::timestamp now) {
 }
 
 model::timestamp host_link::deadline() const {
-  return phase_ == phase::closed ? model::timestamp::max() : deadline_;
+  if (phase_ == phase::closed) {
+    return model::timestamp::max();
+  }
+  return std::min(deadline_, ask_at_.value_or(model::timestamp::max()));
 }
 
 void host_link::renew(model::timestamp now) {

@@ -35,7 +35,7 @@ inline constexpr std::string_view link_protocol = "berth-link/1";
 /// Life: hello (once, first) -> accept() with the cluster's welcome -> messages -> closed.
 class host_link {
 public:
-  /// The cluster's `last_seen` of a connected host is no older than this and a heartbeat.
+  /// The cluster's `last_seen` of a connected host is no older than this and a lease.
   static constexpr model::duration passed_on_each = std::chrono::seconds{30};
 
   struct config {
@@ -58,6 +58,7 @@ public:
   /// itself need not take the cluster's time.
   struct said {
     model::from_host message;
+    model::timestamp at{}; ///< when it came
   };
   /// A frame was dropped; nothing else to do.
   struct dropped {
@@ -70,7 +71,9 @@ public:
   };
   using action = std::variant<opened, said, dropped, close>;
 
-  [[nodiscard]] std::vector<action> received(model::timestamp now,
+  /// `at`: when the frame came. A heartbeat may be handed in later, but before any later frame and
+  /// before on_timer() of a time at which the lease would be over.
+  [[nodiscard]] std::vector<action> received(model::timestamp at,
                                              model::link_frame<model::from_host> frame);
   [[nodiscard]] std::vector<action> on_timer(model::timestamp now);
   /// When on_timer is due.
@@ -98,6 +101,8 @@ private:
   [[nodiscard]] std::optional<frame_fault> fault_of(const model::link_header& header) const;
   [[nodiscard]] action take_hello(const model::link_header& header, model::link_hello hello);
   [[nodiscard]] action refuse(model::failure why);
+  [[nodiscard]] action refuse_full_outbox();
+  [[nodiscard]] bool ask_again_if_due(model::timestamp now);
   void renew(model::timestamp now);
 
   config config_;

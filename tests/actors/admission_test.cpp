@@ -72,6 +72,19 @@ TEST(InboxTest, AsksForOneWakeUpPerHandover) {
   EXPECT_TRUE(box.take().empty());
 }
 
+TEST(InboxTest, WhatCanWaitAsksForAWakeUpOnceEnoughHasGathered) {
+  inbox<int> box;
+  EXPECT_FALSE(box.leave(1, 3));
+  EXPECT_TRUE(box.push(2)) << "nobody was asked for yet";
+  EXPECT_FALSE(box.leave(3, 3)) << "it will be read by the wake-up that is on its way";
+  EXPECT_EQ(box.take(), (std::vector{1, 2, 3}));
+  EXPECT_FALSE(box.leave(4, 3));
+  EXPECT_FALSE(box.leave(5, 3));
+  EXPECT_TRUE(box.leave(6, 3));
+  EXPECT_FALSE(box.push(7));
+  EXPECT_EQ(box.take(), (std::vector{4, 5, 6, 7}));
+}
+
 TEST(InboxTest, TellsHowMuchWaitsAndHowLongItWaited) {
   metrics::registry live{metrics::process::controller};
   model::timestamp now{};

@@ -184,13 +184,14 @@ TEST_F(ClusterMetricsTest, TellsWhenAnInventoryCameAndNothingBeforeThat) {
   info.name = host(1).name;
   (void)core.step(start + seconds{1},
                   control::link_opened{control::link_id{1}, model::incarnation_id{}, info});
-  (void)core.step(start + seconds{7},
-                  control::host_said{control::link_id{1}, model::link_heartbeat{}});
+  (void)core.step(
+      start + seconds{7},
+      control::host_said{control::link_id{1}, model::link_heartbeat{}, start + seconds{6}});
   observer_.looked(start + seconds{8}, core);
   const auto text = scrape();
   EXPECT_THAT(text,
               HasSubstr("berth_inventory_last_success_timestamp_seconds{host=\"gpu-1\"} 1001\n"));
-  EXPECT_THAT(text, HasSubstr("berth_agent_last_seen_timestamp_seconds{host=\"gpu-1\"} 1007\n"));
+  EXPECT_THAT(text, HasSubstr("berth_agent_last_seen_timestamp_seconds{host=\"gpu-1\"} 1006\n"));
 }
 
 } // namespace

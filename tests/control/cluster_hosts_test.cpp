@@ -406,7 +406,8 @@ TEST_F(ClusterHosts, ALinkIsNotWelcomedWithoutItsRegistration) {
   ASSERT_NE(closed(link), nullptr);
   EXPECT_EQ(closed(link)->code, errc::store_failed);
   EXPECT_EQ(world.machine->state().hosts().size(), 0U);
-  world.step(host_said{link, testing::full_report(host, 1)}); // late words of a closed link
+  world.step(
+      host_said{link, testing::full_report(host, 1), world.now}); // late words of a closed link
   EXPECT_EQ(world.machine->state().hosts().size(), 0U);
 }
 

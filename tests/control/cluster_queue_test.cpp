@@ -297,7 +297,7 @@ TEST_F(ClusterQueue, AManyFreedAtOnceAreOfferedInOrder) {
     const link_id its{++world.last_link};
     inputs.emplace_back(
         link_opened{its, {model::uuid::derive(hosts[i].id.value, "life")}, hosts[i]});
-    inputs.emplace_back(host_said{its, testing::full_report(hosts[i], 1)});
+    inputs.emplace_back(host_said{its, testing::full_report(hosts[i], 1), world.now});
   }
   world.steps(inputs);
   world.settle();

@@ -239,7 +239,7 @@ link_id cluster_world::connect(const model::host_info& info, std::uint64_t life,
 }
 
 void cluster_world::say(link_id link, model::from_host message) {
-  step(host_said{link, std::move(message)});
+  step(host_said{link, std::move(message), now});
 }
 
 std::optional<model::desired_state> cluster_world::desired(link_id link) const {

@@ -142,6 +142,29 @@ TEST_F(Links, OfHeartbeatsOneInThirtySecondsReachesTheCluster) {
       << "it was heard of just now";
 }
 
+TEST_F(Links, AHeartbeatThatIsReadLateCountsFromWhenItCame) {
+  establish();
+  const auto came = now + 10s;
+  now += 15s; // the lease would be over
+  EXPECT_TRUE(host_end->received(came, frame(2)).empty());
+  EXPECT_EQ(host_end->last_heard(), came);
+  EXPECT_TRUE(host_end->on_timer(now).empty());
+  EXPECT_EQ(host_end->deadline(), came + 15s);
+  const auto told = host_end->received(came + 30s, frame(3));
+  EXPECT_EQ(std::get<host_link::said>(told.at(0)).at, came + 30s);
+}
+
+TEST_F(Links, AskedForAFullReportAgainWithoutHearingAnything) {
+  establish();
+  EXPECT_TRUE(host_end->received(now, frame(5)).empty());
+  EXPECT_TRUE(host_end->next_frame());
+  EXPECT_EQ(host_end->deadline(), now + 5s);
+  EXPECT_TRUE(host_end->on_timer(now += 5s).empty());
+  const auto asked = host_end->next_frame();
+  ASSERT_TRUE(asked);
+  EXPECT_TRUE(std::holds_alternative<model::full_report_request>(asked->message));
+}
+
 TEST_F(Links, NothingIsTakenBeforeTheLinkIsAccepted) {
   open();
   up();

@@ -100,6 +100,28 @@ TEST(WorldTest, AServerIsPlacedStartedStoppedAndDeleted) {
   EXPECT_TRUE(all.auditor().violations().empty());
 }
 
+TEST(WorldTest, AHostThatOnlyBeatsKeepsItsLeaseAndOneThatStopsLosesIt) {
+  world all{fleet(5, 2)};
+  start_all(all);
+  ASSERT_TRUE(eventually(
+      all, [&] { return fleet_is_free(all, 8); }, minutes{5}));
+  const auto host = [&](std::size_t which) {
+    const auto found = all.ask(model::query{model::get_host{all.host_name(which)}});
+    return std::get<model::host_row>(found.value().value()).host;
+  };
+  const auto log = all.log().last_sequence();
+  for (int i = 0; i < 20; ++i) {
+    all.time().run_for(minutes{1});
+    for (std::size_t which = 0; which < all.hosts(); ++which)
+      EXPECT_LE(all.time().now() - host(which).last_seen, seconds{30 + 15});
+  }
+  EXPECT_EQ(all.log().last_sequence(), log) << "no lease ended";
+  all.network().cut(all.host_name(1));
+  all.time().run_for(seconds{30});
+  EXPECT_EQ(host(0).status, model::host_status::online);
+  EXPECT_EQ(host(1).status, model::host_status::offline);
+}
+
 TEST(WorldTest, EverythingIsStillThereAfterTheControllerCrashed) {
   world all{fleet(3, 2)};
   start_all(all);

@@ -67,6 +67,7 @@ struct cluster_shell {
   pool common;
   std::map<std::string, pool, std::less<>> pools;
   std::vector<reply> replies;
+  std::vector<door_item> items; ///< in hand
   wake_ups ticks;
   bool gathering = false; ///< a flush is on its way
   bool counting = false;  ///< a scheduler was asked for the capacity
@@ -129,7 +130,7 @@ struct cluster_shell {
 
 void cluster_shell::work() {
   std::vector<control::input> inputs;
-  auto items = parts.door->take();
+  items = parts.door->take(std::move(items));
   inputs.reserve(items.size());
   for (auto& item : items) {
     std::visit(
@@ -146,6 +147,7 @@ void cluster_shell::work() {
         item.what);
     inputs.push_back(std::move(item.what));
   }
+  items.clear();
   take_in(std::move(inputs));
 }
 
@@ -269,6 +271,7 @@ void cluster_shell::arm() {
 /// Looking takes time in proportion to the cluster: it may take one part in fifty of the thread.
 void cluster_shell::look() {
   const auto begin = self->clock().now();
+  work(); // there may be signs of life
   parts.observer->looked(parts.clock(), *core);
   const auto took = self->clock().now() - begin;
   self->delayed_send(self, std::max<model::duration>(parts.snapshot_interval, took * 50),

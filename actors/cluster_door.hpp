@@ -51,7 +51,15 @@ public:
     if (items_.push(std::move(item)) && wake_)
       wake_();
   }
-  [[nodiscard]] std::vector<door_item> take() { return items_.take(); }
+  /// For what changes nothing that others wait for: the cluster reads it with the next work.
+  void leave(door_item item) {
+    if (items_.leave(std::move(item), unread_max) && wake_)
+      wake_();
+  }
+  /// The memory of `spare`, which is empty, is filled next.
+  [[nodiscard]] std::vector<door_item> take(std::vector<door_item> spare = {}) {
+    return items_.take(std::move(spare));
+  }
   [[nodiscard]] std::size_t waiting() const { return items_.size(); }
 
   [[nodiscard]] control::ticket next_ticket() {
@@ -66,6 +74,8 @@ public:
   void leader(model::leader_epoch epoch) { leader_.store(epoch); }
 
 private:
+  static constexpr std::size_t unread_max = 256;
+
   inbox<door_item> items_;
   std::function<void()> wake_;
   std::atomic<std::uint64_t> tickets_{1};

@@ -136,10 +136,11 @@ struct link_shell {
     with.parts->counters.frames_dropped.at(static_cast<std::size_t>(what.fault)).increment();
   }
   void act_on(const control::host_link::close& what) { end(what.why, what.expired); }
-  void push(control::input what, std::shared_ptr<link_outlet> words = nullptr) {
-    with.parts->door->push(
-        {std::move(what), {}, std::move(words), holding ? std::move(*holding) : permit{}});
-    holding.reset();
+  [[nodiscard]] door_item pack(control::input what, std::shared_ptr<link_outlet> words = nullptr) {
+    door_item item{std::move(what), {}, std::move(words), {}};
+    if (holding)
+      item.admitted = *std::exchange(holding, std::nullopt);
+    return item;
   }
 };
 
@@ -187,12 +188,14 @@ void link_shell::on(frame_came& news) {
 void link_shell::act_on(control::host_link::opened& what) {
   known_to_cluster = true;
   with.parts->counters.accepted.increment();
-  push(control::link_opened{id, what.incarnation, std::move(what.info)},
-       std::make_shared<outlet>(with.box));
+  with.parts->door->push(pack(control::link_opened{id, what.incarnation, std::move(what.info)},
+                              std::make_shared<outlet>(with.box)));
 }
 
 void link_shell::act_on(control::host_link::said& what) {
-  push(control::host_said{id, std::move(what.message), what.at});
+  const bool can_wait = std::holds_alternative<model::link_heartbeat>(what.message);
+  auto item = pack(control::host_said{id, std::move(what.message), what.at});
+  can_wait ? with.parts->door->leave(std::move(item)) : with.parts->door->push(std::move(item));
 }
 
 void link_shell::end(const model::failure& why, bool expired) {
@@ -201,8 +204,9 @@ void link_shell::end(const model::failure& why, bool expired) {
   with.line->close(why.message);
   with.line.reset();
   if (known_to_cluster)
-    push(expired ? control::input{control::lease_expired{id, machine->last_heard()}}
-                 : control::input{control::link_closed{id, machine->last_heard()}});
+    with.parts->door->push(
+        pack(expired ? control::input{control::lease_expired{id, machine->last_heard()}}
+                     : control::input{control::link_closed{id, machine->last_heard()}}));
   self->quit();
 }
 

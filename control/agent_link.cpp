@@ -167,7 +167,7 @@ std::optional<model::link_frame<model::from_host>> agent_link::next_frame(model:
   frame.emplace();
   frame->header = {incarnation_, leader_, ++last_sent_};
   frame->message.swap(outbox_.front());
-  outbox_.pop_front();
+  outbox_.erase(outbox_.begin());
   return frame;
 }
 

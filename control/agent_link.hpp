@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -93,7 +92,7 @@ private:
   std::uint64_t last_received_ = 0;
   std::uint64_t last_sent_ = 0;
   std::array<std::uint64_t, frame_faults> faults_{};
-  std::deque<model::from_host> outbox_;
+  std::vector<model::from_host> outbox_;
 };
 
 } // namespace berth::control

@@ -183,7 +183,7 @@ void host_link::accept(model::timestamp now, model::link_welcome welcome) {
   config_.leader = welcome.leader;
   renew(now);
   last_passed_on_ = now;
-  outbox_.emplace_front(welcome);
+  outbox_.emplace(outbox_.begin(), welcome);
 }
 
 bool host_link::send(model::to_host message) {
@@ -219,7 +219,7 @@ std::optional<model::link_frame<model::to_host>> host_link::next_frame() {
   frame.emplace();
   frame->header = {incarnation_, config_.leader, ++last_sent_};
   frame->message.swap(outbox_.front());
-  outbox_.pop_front();
+  outbox_.erase(outbox_.begin());
   return frame;
 }
 

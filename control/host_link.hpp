@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -117,7 +116,7 @@ private:
   std::uint64_t missed_ = 0;
   std::optional<model::timestamp> ask_at_; ///< frames were missed: when to ask for a full report
   std::array<std::uint64_t, frame_faults> faults_{};
-  std::deque<model::to_host> outbox_;
+  std::vector<model::to_host> outbox_;
 };
 
 } // namespace berth::control

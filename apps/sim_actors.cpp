@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/config.hpp"
 #include "apps/machine_files.hpp"
 #include "apps/write_file.hpp"
 #include "cli/table.hpp"
@@ -25,7 +26,8 @@
 #include "scheduler/policy.hpp"
 #include "sim/actors_run/run.hpp"
 #include "sim/demand/generator.hpp"
-#include "sim/demand/readers.hpp"
+#include "sim/study/offered_demand.hpp"
+#include "sim/study/scenario_file.hpp"
 
 namespace berth::apps {
 
@@ -66,7 +68,8 @@ constexpr const char* usage =
     "  --tell-lifetimes        the scheduler knows when each server will leave\n"
     "What arrives, from a file:\n"
     "  --demand FILE           - reads standard input\n"
-    "  --format NAME           berth (the default), alibaba-pods, philly-jobs, packing-timeline\n"
+    "  --format NAME           berth (the default), alibaba-pods, philly-jobs, packing-timeline, "
+    "controller-log\n"
     "or drawn:\n"
     "  --rate N                servers per hour, at random times\n"
     "  --lifetime TIME         their mean lifetime, exponentially distributed (1h)\n"
@@ -86,8 +89,7 @@ constexpr const char* usage =
 struct wish {
   sim::actors_scenario scenario;
   std::uint64_t seed = 1;
-  std::string demand; ///< a file; empty: `plan`
-  sim::trace_format format = sim::trace_format::berth;
+  std::optional<sim::demand_input> trace; ///< without one: `plan`
   sim::demand_plan plan;
   bool twice = false;
   std::string json;
@@ -224,14 +226,14 @@ result<void> read_demand_flags(const po::variables_map& given, wish& what) {
     return fail(errc::invalid_argument, "give either --demand or --rate");
   if (given.count("rate") > 0)
     return read_plan(given, what);
-  const auto format = text_of(given, "format", "berth");
-  const auto known = sim::trace_format_from(format);
-  if (!known)
-    return fail(errc::invalid_argument,
-                "--format " + format +
-                    " is none of berth, alibaba-pods, philly-jobs, packing-timeline");
-  what.format = *known;
-  what.demand = text_of(given, "demand");
+  std::vector<sim::given_flag> flags;
+  for (const auto* name : {"demand", "format"})
+    if (given.count(name) > 0)
+      flags.push_back({name, text_of(given, name)});
+  auto trace = sim::read_trace_flags(flags, std::string{version()});
+  if (!trace)
+    return tl::unexpected{std::move(trace.error())};
+  what.trace = std::move(*trace);
   return {};
 }
 
@@ -288,7 +290,7 @@ struct played {
 
 result<played> play(const wish& what, const sim::demand& seen) {
   std::unique_ptr<sim::arrival_source> source = std::make_unique<sim::demand_source>(seen);
-  if (what.demand.empty()) {
+  if (!what.trace) {
     auto drawn = sim::demand_generator::make(what.plan, what.seed, what.scenario.horizon);
     if (!drawn)
       return tl::unexpected{drawn.error()};
@@ -422,14 +424,14 @@ int tell_violations(std::ostream& err, const wish& what, const strings& violatio
 result<int> simulate(const wish& what, const strings& arguments, std::ostream& out,
                      std::ostream& err) {
   sim::demand seen;
-  if (!what.demand.empty()) {
-    auto read = sim::read_demand_file(what.format, what.demand);
+  if (what.trace) {
+    auto read = sim::read_trace(*what.trace);
     if (!read)
       return tl::unexpected{read.error()};
     if (read->report.skipped > 0 || !read->report.remarks.empty())
       err << sim::to_text(read->report);
     if (read->arrivals.empty())
-      return fail(errc::invalid_argument, what.demand + " has no arrivals that can be used");
+      return fail(errc::invalid_argument, what.trace->trace + " has no arrivals that can be used");
     seen = std::move(*read);
   }
   auto first = play(what, seen);

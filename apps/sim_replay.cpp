@@ -86,19 +86,11 @@ result<const scheduler::policy*> policy_of(const std::string& name) {
                                                   fmt::join(scheduler::policy_names(), ", ")));
 }
 
-/// A folder stands for the controller's store in it.
-std::filesystem::path store_file_of(std::filesystem::path path) {
-  std::error_code unknown; // then opening it says why
-  if (std::filesystem::is_directory(path, unknown))
-    path /= std::filesystem::path{controller_config{}.store_path}.filename();
-  return path;
-}
-
 result<wish> wish_of(const po::variables_map& given) {
   wish what;
   if (given.count("store") == 0)
     return fail(errc::invalid_argument, "--store is needed");
-  what.store = store_file_of(given["store"].as<std::string>());
+  what.store = given["store"].as<std::string>();
   if (given.count("from") > 0)
     what.range.from = given["from"].as<model::sequence_number>();
   if (given.count("to") > 0)
@@ -412,7 +404,7 @@ int replay_store(const std::vector<std::string>& arguments, std::ostream& out, s
 
 result<std::uint64_t> write_demand_of(const std::filesystem::path& store, const std::string& out,
                                       std::ostream& err) {
-  const auto demand = sim::demand_of_store(store_file_of(store), std::string{version()});
+  const auto demand = sim::demand_of_store(store, std::string{version()});
   if (!demand)
     return tl::unexpected{demand.error()};
   if (demand->report.skipped > 0 || !demand->report.remarks.empty())

@@ -1,5 +1,7 @@
 #include "store/sqlite_store.hpp"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "store/sqlite_log.hpp"
@@ -94,8 +96,9 @@ model::result<std::unique_ptr<sqlite_store>> sqlite_store::open(const sqlite_opt
 
 model::result<std::unique_ptr<event_reader>> open_reader(const std::filesystem::path& path,
                                                          const std::string& version) {
+  std::error_code unknown; // then opening it says why
   sqlite_options options;
-  options.path = path;
+  options.path = std::filesystem::is_directory(path, unknown) ? path / usual_store_name : path;
   options.version = version;
   auto log = open_log(options, access_mode::read_only);
   if (!log)

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "store/event_store.hpp"
 
@@ -35,9 +36,13 @@ public:
   [[nodiscard]] virtual model::result<void> set_max_bytes(std::uint64_t bytes) = 0;
 };
 
+/// What a controller calls its store, unless it is told otherwise.
+inline constexpr std::string_view usual_store_name = "controller.db";
+
 /// Opens a store for reading only, beside a writer in this or another process. Its last_sequence()
 /// and first_sequence() follow the writer; while they cannot be read they keep their last value.
-/// Errors as in sqlite_store::open, but nothing is created and nobody is locked out.
+/// A folder stands for the store of the usual name in it. Errors as in sqlite_store::open, but
+/// nothing is created and nobody is locked out.
 [[nodiscard]] model::result<std::unique_ptr<event_reader>>
 open_reader(const std::filesystem::path& path, const std::string& version);
 

@@ -78,6 +78,7 @@ struct server_defaults {
   std::uint32_t vcpus_without_gpu = 4;
   std::uint32_t memory_mib_without_gpu = 16'384;
   std::string gpu_model{}; ///< empty: any
+  friend bool operator==(const server_defaults&, const server_defaults&) = default;
 };
 
 /// CPUs and memory that are 0 become the defaults for the server's GPUs.

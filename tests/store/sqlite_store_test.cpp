@@ -234,6 +234,15 @@ TEST_F(SqliteStore, AReaderIsToldWhatWasCompactedAway) {
   EXPECT_EQ(load_all(**reader)->at, 15U);
 }
 
+TEST_F(SqliteStore, AReaderIsToldTheFolderOfAStoreOfTheUsualName) {
+  auto store = open_at(path().parent_path() / store::usual_store_name);
+  ASSERT_TRUE(store);
+  append_between(**store, 1, 3);
+  const auto reader = store::open_reader(path().parent_path(), "1.2.3");
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_EQ((*reader)->last_sequence(), 3U);
+}
+
 TEST_F(SqliteStore, AReaderOfNothingIsRefused) {
   const auto reader = store::open_reader(path(), "1.2.3");
   ASSERT_FALSE(reader);

@@ -160,6 +160,8 @@ TEST(ScenarioErrors, OfTheDemand) {
       {"demand: {trace: a.csv, plan: b.yaml}", "s.yaml:2: demand has a trace and a plan: keep one"},
       {"demand: {trace: a.csv, format: xls}", "must be one of berth, alibaba-pods, philly-jobs"},
       {"demand: {trace: \"-\", format: controller-log}", "demand.trace is standard input"},
+      {"demand: {trace: a.db, format: controller-log, defaults: {gpu_model: H100}}",
+       "demand.defaults is for tables"},
       {"demand: {trace: a.db, format: controller-log, split: true}", "demand.split is for tables"},
       {"demand: {trace: a.db, format: controller-log, untimed_gap: 1s}",
        "demand.untimed_gap is for tables"},

@@ -147,8 +147,8 @@ void cluster_shell::work() {
         item.what);
     inputs.push_back(std::move(item.what));
   }
-  items.clear();
   take_in(std::move(inputs));
+  items.clear(); // and with them the permits
 }
 
 void cluster_shell::take_in(std::vector<control::input> inputs) {
@@ -270,8 +270,8 @@ void cluster_shell::arm() {
 
 /// Looking takes time in proportion to the cluster: it may take one part in fifty of the thread.
 void cluster_shell::look() {
-  const auto begin = self->clock().now();
   work(); // there may be signs of life
+  const auto begin = self->clock().now();
   parts.observer->looked(parts.clock(), *core);
   const auto took = self->clock().now() - begin;
   self->delayed_send(self, std::max<model::duration>(parts.snapshot_interval, took * 50),

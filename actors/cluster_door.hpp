@@ -51,7 +51,8 @@ public:
     if (items_.push(std::move(item)) && wake_)
       wake_();
   }
-  /// For what changes nothing that others wait for: the cluster reads it with the next work.
+  /// For what changes nothing that others wait for: the cluster reads it with what is pushed next,
+  /// or when it looks itself over for the metrics.
   void leave(door_item item) {
     if (items_.leave(std::move(item), unread_max) && wake_)
       wake_();

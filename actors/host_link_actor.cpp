@@ -45,8 +45,7 @@ public:
     if (items_.push(std::move(news)))
       wake();
   }
-  /// For a sign of life: the link reads it with the next news, or when its lease would run out. So
-  /// a host that has nothing to say wakes its link a few times a minute, however often it beats.
+  /// For a sign of life: the link reads it with the next news, or when its lease would run out.
   void leave(link_news news) {
     if (items_.leave(std::move(news), unread_max))
       wake();
@@ -154,9 +153,10 @@ void link_shell::read() {
 
 void link_shell::on_time() {
   ticks.arrived();
-  read(); // there may be signs of life
+  const auto now = with.parts->clock();
+  read(); // there may be signs of life; what comes from here on is later than `now`
   if (with.line)
-    act(machine->on_timer(with.parts->clock()));
+    act(machine->on_timer(now));
   settle();
 }
 
@@ -194,6 +194,8 @@ void link_shell::act_on(control::host_link::opened& what) {
 
 void link_shell::act_on(control::host_link::said& what) {
   const bool can_wait = std::holds_alternative<model::link_heartbeat>(what.message);
+  if (can_wait)
+    holding.reset(); // one in `passed_on_each`, and it may wait there for long
   auto item = pack(control::host_said{id, std::move(what.message), what.at});
   can_wait ? with.parts->door->leave(std::move(item)) : with.parts->door->push(std::move(item));
 }
@@ -251,6 +253,7 @@ private:
                                       const std::shared_ptr<link_box>& box) {
     controller_listener heard;
     heard.on_frame = [parts, box, frames = gate{parts->frames_max}, last = model::link_header{},
+                      woken = model::timestamp{},
                       over = false](model::link_frame<model::from_host> frame) mutable {
       if (over)
         return;
@@ -259,9 +262,14 @@ private:
         over = true;
         return box->push(flooded{});
       }
-      const bool can_wait = is_next_heartbeat(frame, std::exchange(last, frame.header));
-      frame_came news{parts->clock(), std::move(frame), std::move(*admitted)};
-      can_wait ? box->leave(std::move(news)) : box->push(std::move(news));
+      const auto now = parts->clock();
+      const bool can_wait = is_next_heartbeat(frame, std::exchange(last, frame.header)) &&
+                            now < woken + control::host_link::read_each;
+      frame_came news{now, std::move(frame), std::move(*admitted)};
+      if (can_wait)
+        return box->leave(std::move(news));
+      woken = now;
+      box->push(std::move(news));
     };
     heard.on_closed = [box](const std::string&) { box->push(line_ended{}); };
     return heard;

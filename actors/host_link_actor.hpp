@@ -34,7 +34,8 @@ struct host_link_parts {
   std::shared_ptr<cluster_door> door;
   std::function<model::timestamp()> clock;
   control::host_link::config link; ///< its leader is taken from the door when a line is admitted
-  std::int64_t frames_max = 64;    ///< per link, received and not yet handled by the cluster
+  std::int64_t frames_max =
+      64; ///< per link, received and not yet handled by the cluster, but for heartbeats
   link_counters counters;
 };
 

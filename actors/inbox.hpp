@@ -12,7 +12,8 @@ namespace berth::actors {
 
 /// Where many threads leave work for one actor. The actor's mailbox then holds at most one wake-up
 /// per inbox however much is offered, and one message hands over everything that has gathered.
-/// Unbounded by itself: what is pushed carries a permit, or the pushing side has one outstanding.
+/// Unbounded by itself: what is pushed carries a permit, the pushing side has one outstanding, or
+/// it comes seldom and wakes the actor when it has gathered.
 template <class T> class inbox {
 public:
   explicit inbox(mail_meter meter = {}) : meter_(std::move(meter)) {}
@@ -20,7 +21,8 @@ public:
   inbox& operator=(const inbox&) = delete;
   ~inbox() { meter_.lost(arrivals_.size()); }
 
-  /// True: the inbox was empty, so the caller must wake the actor. Any thread.
+  /// True: nobody was asked to since the last take(), so the caller must wake the actor. Any
+  /// thread.
   [[nodiscard]] bool push(T item) {
     const std::lock_guard lock{mutex_};
     items_.push_back(std::move(item));

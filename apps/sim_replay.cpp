@@ -90,7 +90,7 @@ result<wish> wish_of(const po::variables_map& given) {
   wish what;
   if (given.count("store") == 0)
     return fail(errc::invalid_argument, "--store is needed");
-  what.store = given["store"].as<std::string>();
+  what.store = store::store_file_of(given["store"].as<std::string>());
   if (given.count("from") > 0)
     what.range.from = given["from"].as<model::sequence_number>();
   if (given.count("to") > 0)

@@ -109,7 +109,7 @@ private:
       seen.full = true;
       for (const auto& device : info.devices)
         seen.devices.push_back({device.id, model::device_state::free, {}, 0, "bench"});
-      door_->push({control::host_said{link, std::move(seen)}, {}, nullptr, {}});
+      door_->push({control::host_said{link, std::move(seen), {}}, {}, nullptr, {}});
     }
   }
   std::int64_t free_devices() {

@@ -92,7 +92,7 @@ struct link_opened {
 struct host_said {
   link_id link{};
   model::from_host message;
-  model::timestamp at{}; ///< when it came, by the link; later than the step's time counts as that
+  model::timestamp at; ///< when it came, by the link; later than the step's time counts as that
 };
 /// The connection is gone. The host stays online until its lease is over.
 struct link_closed {

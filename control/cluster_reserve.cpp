@@ -29,8 +29,7 @@ bool cluster::machine::may_be_kept(model::host_id host) const {
 
 void cluster::machine::walk_hosts(
     std::uint64_t after, const std::function<bool(std::uint64_t, model::host_id)>& visit) const {
-  state.hosts().walk_after(
-      after, [&](const host_entry& host) { return visit(host.record.created, host.record.id); });
+  control::walk_hosts(state, after, visit);
 }
 
 std::optional<host_supply>

@@ -34,8 +34,9 @@ inline constexpr std::string_view link_protocol = "berth-link/1";
 /// Life: hello (once, first) -> accept() with the cluster's welcome -> messages -> closed.
 class host_link {
 public:
-  /// The cluster's `last_seen` of a connected host is no older than this and a lease.
+  /// The cluster's `last_seen` of a connected host is no older than these two and a heartbeat.
   static constexpr model::duration passed_on_each = std::chrono::seconds{30};
+  static constexpr model::duration read_each = std::chrono::seconds{15};
 
   struct config {
     model::leader_epoch leader = 0;
@@ -70,8 +71,8 @@ public:
   };
   using action = std::variant<opened, said, dropped, close>;
 
-  /// `at`: when the frame came. A heartbeat may be handed in later, but before any later frame and
-  /// before on_timer() of a time at which the lease would be over.
+  /// `at`: when the frame came. A heartbeat may be handed in later, up to `read_each` and to the
+  /// next one, but before any later frame and before on_timer() of a time after it.
   [[nodiscard]] std::vector<action> received(model::timestamp at,
                                              model::link_frame<model::from_host> frame);
   [[nodiscard]] std::vector<action> on_timer(model::timestamp now);

@@ -49,8 +49,6 @@ bool may_match(const device_record& device, const model::placement_request& requ
   });
 }
 
-namespace {
-
 std::int64_t devices_of(const model::placement_request& request) {
   std::int64_t count = 0;
   for (const auto& wish : request.devices) {
@@ -58,6 +56,8 @@ std::int64_t devices_of(const model::placement_request& request) {
   }
   return count;
 }
+
+namespace {
 
 /// A closed host that only shows which models there are.
 scheduler::host_changed show_case(std::span<const std::string> models) {

@@ -37,6 +37,9 @@ struct outlook {
 [[nodiscard]] bool may_match(const model::device_record& device,
                              const model::placement_request& request);
 
+/// How many a request asks for, of all kinds.
+[[nodiscard]] std::int64_t devices_of(const model::placement_request& request);
+
 /// What of a host a request could use, in numbers alone.
 struct host_supply {
   struct leaving {

@@ -32,6 +32,12 @@ bool may_be_kept(const cluster_state& state, model::host_id host) {
   return entry != nullptr && entry->record.enabled && !entry->record.maintenance;
 }
 
+void walk_hosts(const cluster_state& state, std::uint64_t after,
+                const std::function<bool(std::uint64_t, model::host_id)>& visit) {
+  state.hosts().walk_after(
+      after, [&](const host_entry& host) { return visit(host.record.created, host.record.id); });
+}
+
 std::optional<host_supply> supply_of(const cluster_state& state, model::host_id host,
                                      const model::placement_request& request) {
   const auto* entry = state.find_host(host);

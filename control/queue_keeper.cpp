@@ -23,14 +23,6 @@ bool has_room(const model::resources& amount, const model::resources& free) {
          enough(amount.storage_mib, free.storage_mib);
 }
 
-std::int32_t devices_of(const model::placement_request& request) {
-  std::int32_t wanted = 0;
-  for (const auto& wish : request.devices) {
-    wanted += wish.count;
-  }
-  return wanted;
-}
-
 } // namespace
 
 // --- What comes free

@@ -36,7 +36,11 @@ public:
     free_.push_back(place);
     return std::exchange(things_[place], Thing{});
   }
-  void clear() { *this = {}; }
+  /// Things that go may ask for others; those go the same way.
+  void clear() {
+    while (!empty())
+      (void)pop();
+  }
 
 private:
   struct entry {

@@ -50,9 +50,7 @@ void virtual_clock::schedule_message(time_point when, caf::strong_actor_ptr rece
 
 void virtual_clock::cancel_all() {
   test_actor_clock::cancel_all();
-  // What a letter held may ask for another; those go the same way.
-  while (!letters_.empty())
-    (void)letters_.pop();
+  letters_.clear();
 }
 
 caf::actor_system::module* coordinator::make(caf::actor_system& system, caf::detail::type_list<>) {

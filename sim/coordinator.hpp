@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 
 #include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>
@@ -30,6 +31,12 @@ public:
   /// they were asked for.
   void deliver();
 
+  // They would not see the messages.
+  bool has_pending_timeout() const = delete;
+  bool trigger_timeout() = delete;
+  std::size_t trigger_timeouts() = delete;
+  std::size_t advance_time(duration_type) = delete;
+
   using test_actor_clock::schedule_message;
   void schedule_message(time_point when, caf::strong_actor_ptr receiver,
                         caf::mailbox_element_ptr content) override;
@@ -51,6 +58,12 @@ public:
 
   /// CAF calls it: a module is made by the system it serves, which owns it.
   static caf::actor_system::module* make(caf::actor_system& system, caf::detail::type_list<>);
+
+  // They would ask a clock that nobody uses.
+  bool has_pending_timeout() const = delete;
+  bool trigger_timeout() = delete;
+  std::size_t trigger_timeouts() = delete;
+  std::size_t advance_time(caf::timespan) = delete;
 
   virtual_clock& time() { return clock_; }
   virtual_clock& clock() noexcept override { return clock_; }

@@ -190,6 +190,7 @@ void faulty_network::dial(const std::string& host, actors::agent_listener listen
     line->host = host;
     line->agent = std::move(listener);
     net->connections.push_back(line);
+    ++net->counted.opened;
     done(std::make_shared<agent_end>(net, line));
     line->controller = net->door->admit(host, std::make_shared<controller_end>(net, line));
   });

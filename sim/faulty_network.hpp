@@ -47,6 +47,7 @@ public:
   void dial(const std::string& host, actors::agent_listener listener, opened done) override;
 
   struct counters {
+    std::uint64_t opened = 0; ///< connections; all else are frames
     std::uint64_t sent = 0;
     std::uint64_t lost = 0;
     std::uint64_t duplicated = 0;

@@ -94,11 +94,15 @@ model::result<std::unique_ptr<sqlite_store>> sqlite_store::open(const sqlite_opt
   return sqlite_writer::open(std::move(*lock), options);
 }
 
+std::filesystem::path store_file_of(const std::filesystem::path& path) {
+  std::error_code unknown; // then opening it says why
+  return std::filesystem::is_directory(path, unknown) ? path / usual_store_name : path;
+}
+
 model::result<std::unique_ptr<event_reader>> open_reader(const std::filesystem::path& path,
                                                          const std::string& version) {
-  std::error_code unknown; // then opening it says why
   sqlite_options options;
-  options.path = std::filesystem::is_directory(path, unknown) ? path / usual_store_name : path;
+  options.path = path;
   options.version = version;
   auto log = open_log(options, access_mode::read_only);
   if (!log)

@@ -38,11 +38,12 @@ public:
 
 /// What a controller calls its store, unless it is told otherwise.
 inline constexpr std::string_view usual_store_name = "controller.db";
+/// A folder stands for the store of the usual name in it.
+[[nodiscard]] std::filesystem::path store_file_of(const std::filesystem::path& path);
 
 /// Opens a store for reading only, beside a writer in this or another process. Its last_sequence()
 /// and first_sequence() follow the writer; while they cannot be read they keep their last value.
-/// A folder stands for the store of the usual name in it. Errors as in sqlite_store::open, but
-/// nothing is created and nobody is locked out.
+/// Errors as in sqlite_store::open, but nothing is created and nobody is locked out.
 [[nodiscard]] model::result<std::unique_ptr<event_reader>>
 open_reader(const std::filesystem::path& path, const std::string& version);
 

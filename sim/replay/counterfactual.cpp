@@ -201,9 +201,7 @@ bool counterfactual::may_be_kept(model::host_id host) const {
 
 void counterfactual::walk_hosts(
     std::uint64_t after, const std::function<bool(std::uint64_t, model::host_id)>& visit) const {
-  truth_.hosts().walk_after(after, [&](const control::host_entry& host) {
-    return visit(host.record.created, host.record.id);
-  });
+  control::walk_hosts(truth_, after, visit);
 }
 
 control::host_tenancy counterfactual::tenancy_of(model::host_id host) const {

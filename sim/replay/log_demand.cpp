@@ -123,8 +123,9 @@ demand log_demand::take() && {
   return std::move(made_);
 }
 
-model::result<demand> demand_of_store(const std::filesystem::path& path, const std::string& version,
-                                      bool strict) {
+model::result<demand> demand_of_store(const std::filesystem::path& given,
+                                      const std::string& version, bool strict) {
+  const auto path = store::store_file_of(given);
   const auto log = store::open_reader(path, version);
   if (!log)
     return tl::unexpected{log.error()};

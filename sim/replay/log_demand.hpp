@@ -45,10 +45,11 @@ private:
   std::map<model::server_id, course> living_;
 };
 
-/// What the log of a controller's store says was asked for. `version` is this program's, for the
-/// message about a newer store. Fails when the store cannot be read, and with `strict` when a
-/// server had to be left out.
-[[nodiscard]] model::result<demand>
-demand_of_store(const std::filesystem::path& path, const std::string& version, bool strict = false);
+/// What the log of a controller's store says was asked for; a folder stands for the store of the
+/// usual name in it. `version` is this program's, for the message about a newer store. Fails when
+/// the store cannot be read, and with `strict` when a server had to be left out.
+[[nodiscard]] model::result<demand> demand_of_store(const std::filesystem::path& given,
+                                                    const std::string& version,
+                                                    bool strict = false);
 
 } // namespace berth::sim

@@ -48,9 +48,7 @@ bool log_view::may_be_kept(model::host_id host) const {
 
 void log_view::walk_hosts(std::uint64_t after,
                           const std::function<bool(std::uint64_t, model::host_id)>& visit) const {
-  state_.hosts().walk_after(after, [&](const control::host_entry& host) {
-    return visit(host.record.created, host.record.id);
-  });
+  control::walk_hosts(state_, after, visit);
 }
 
 std::optional<control::host_supply>

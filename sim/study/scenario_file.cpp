@@ -46,6 +46,9 @@ result<void> check_log(const reading& context, const demand_entry& given) {
     return context.wrong("demand.split", "is for tables: a controller's log has servers, no jobs");
   if (given.reading.untimed_gap)
     return context.wrong("demand.untimed_gap", "is for tables: a controller's log has times");
+  if (given.reading.gpus_per_server_max != read_options{}.gpus_per_server_max)
+    return context.wrong("demand.server_gpus_max",
+                         "is for tables: a controller's log has servers, no jobs");
   if (given.reading.defaults != server_defaults{})
     return context.wrong("demand.defaults",
                          "is for tables: a controller's log has what each server asked for");

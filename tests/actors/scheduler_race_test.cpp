@@ -92,7 +92,7 @@ private:
     return made;
   }
   void say(model::observed_state seen) {
-    door_->push({control::host_said{link_, std::move(seen)}, {}, nullptr, {}});
+    door_->push({control::host_said{link_, std::move(seen), {}}, {}, nullptr, {}});
   }
 
   std::shared_ptr<cluster_door> door_;

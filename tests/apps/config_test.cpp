@@ -1,6 +1,7 @@
 #include "apps/capacity_shapes.hpp"
 #include "apps/config.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "apps/config_keys.hpp"
 #include "apps/scheduler_pools.hpp"
+#include "store/sqlite_store.hpp"
 
 namespace berth::apps {
 namespace {
@@ -58,6 +60,11 @@ TEST(Config, EmptyFileGivesTheDefaults) {
   EXPECT_EQ(parse_controller_config("", "c.yaml").value(), controller_config{});
   EXPECT_EQ(parse_controller_config("# nothing\nlimits:\n  # in_flight: 1\n", "c.yaml").value(),
             controller_config{});
+}
+
+TEST(Config, TheUsualStoreIsTheDefaultsOne) {
+  EXPECT_EQ(std::filesystem::path{controller_config{}.store_path}.filename(),
+            store::usual_store_name);
 }
 
 TEST(Config, EveryKindOfValueIsRead) {

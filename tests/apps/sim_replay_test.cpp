@@ -1,3 +1,4 @@
+#include "apps/sim_actors.hpp"
 #include "apps/sim_files.hpp"
 #include "apps/sim_plan.hpp"
 #include "apps/sim_play.hpp"
@@ -134,6 +135,27 @@ TEST_F(SimReplay, TheStoreIsATraceForEveryStudy) {
             0)
       << err_.str();
   EXPECT_GT(std::filesystem::file_size(plan), 100U);
+}
+
+TEST_F(SimReplay, TheActorsPlayALogToo) {
+  const auto played = [&](const std::vector<std::string>& trace) {
+    std::vector<std::string> words{"--hosts", "4x" BERTH_SOURCE_DIR "/machines/hgx-h100.yaml",
+                                   "--wait",  "1h",
+                                   "--json",  json_};
+    words.insert(words.end(), trace.begin(), trace.end());
+    EXPECT_EQ(run_actors_simulation(words, out_, err_), 0) << err_.str() << out_.str();
+    return told();
+  };
+  const auto log = played({"--demand", directory_, "--format", "controller-log"});
+  EXPECT_GT(log["arrived"], 20);
+  const auto csv = directory_ / "demand.csv";
+  ASSERT_TRUE(write_demand_of(store_, csv, err_));
+  EXPECT_EQ(log["trace_hash"], played({"--demand", csv})["trace_hash"]);
+  EXPECT_EQ(run_actors_simulation({"--hosts", "1x" BERTH_SOURCE_DIR "/machines/hgx-h100.yaml",
+                                   "--demand", csv, "--format", "csv"},
+                                  out_, err_),
+            2);
+  EXPECT_THAT(err_.str(), HasSubstr("--format is \"csv\": must be one of berth, "));
 }
 
 TEST_F(SimReplay, AStrictStudyTakesNoServerLess) {

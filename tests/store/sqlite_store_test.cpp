@@ -234,13 +234,10 @@ TEST_F(SqliteStore, AReaderIsToldWhatWasCompactedAway) {
   EXPECT_EQ(load_all(**reader)->at, 15U);
 }
 
-TEST_F(SqliteStore, AReaderIsToldTheFolderOfAStoreOfTheUsualName) {
-  auto store = open_at(path().parent_path() / store::usual_store_name);
-  ASSERT_TRUE(store);
-  append_between(**store, 1, 3);
-  const auto reader = store::open_reader(path().parent_path(), "1.2.3");
-  ASSERT_TRUE(reader) << reader.error().message;
-  EXPECT_EQ((*reader)->last_sequence(), 3U);
+TEST_F(SqliteStore, AFolderStandsForTheStoreOfTheUsualNameInIt) {
+  EXPECT_EQ(store::store_file_of(path()), path());
+  EXPECT_EQ(store::store_file_of(path().parent_path()),
+            path().parent_path() / store::usual_store_name);
 }
 
 TEST_F(SqliteStore, AReaderOfNothingIsRefused) {

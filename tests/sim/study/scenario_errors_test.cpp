@@ -162,6 +162,8 @@ TEST(ScenarioErrors, OfTheDemand) {
       {"demand: {trace: \"-\", format: controller-log}", "demand.trace is standard input"},
       {"demand: {trace: a.db, format: controller-log, defaults: {gpu_model: H100}}",
        "demand.defaults is for tables"},
+      {"demand: {trace: a.db, format: controller-log, server_gpus_max: 4}",
+       "demand.server_gpus_max is for tables"},
       {"demand: {trace: a.db, format: controller-log, split: true}", "demand.split is for tables"},
       {"demand: {trace: a.db, format: controller-log, untimed_gap: 1s}",
        "demand.untimed_gap is for tables"},

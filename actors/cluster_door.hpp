@@ -54,7 +54,8 @@ public:
   /// For what changes nothing that others wait for: the cluster reads it with what is pushed next,
   /// or when it looks itself over for the metrics.
   void leave(door_item item) {
-    if (items_.leave(std::move(item), unread_max) && wake_)
+    const auto enough = [](const auto& unread) { return unread.size() >= unread_max; };
+    if (items_.leave(std::move(item), enough) && wake_)
       wake_();
   }
   /// The memory of `spare`, which is empty, is filled next.

@@ -46,8 +46,13 @@ public:
       wake();
   }
   /// For a sign of life: the link reads it with the next news, or when its lease would run out.
-  void leave(link_news news) {
-    if (items_.leave(std::move(news), unread_max))
+  void leave(frame_came news) {
+    const auto enough = [at = news.at](const auto& unread) {
+      const auto* first = std::get_if<frame_came>(&unread.front());
+      return unread.size() >= unread_max ||
+             (first != nullptr && at >= first->at + control::host_link::read_each);
+    };
+    if (items_.leave(std::move(news), enough))
       wake();
   }
   [[nodiscard]] std::vector<link_news> take(std::vector<link_news> spare) {
@@ -253,7 +258,6 @@ private:
                                       const std::shared_ptr<link_box>& box) {
     controller_listener heard;
     heard.on_frame = [parts, box, frames = gate{parts->frames_max}, last = model::link_header{},
-                      woken = model::timestamp{},
                       over = false](model::link_frame<model::from_host> frame) mutable {
       if (over)
         return;
@@ -262,14 +266,9 @@ private:
         over = true;
         return box->push(flooded{});
       }
-      const auto now = parts->clock();
-      const bool can_wait = is_next_heartbeat(frame, std::exchange(last, frame.header)) &&
-                            now < woken + control::host_link::read_each;
-      frame_came news{now, std::move(frame), std::move(*admitted)};
-      if (can_wait)
-        return box->leave(std::move(news));
-      woken = now;
-      box->push(std::move(news));
+      const bool can_wait = is_next_heartbeat(frame, std::exchange(last, frame.header));
+      frame_came news{parts->clock(), std::move(frame), std::move(*admitted)};
+      can_wait ? box->leave(std::move(news)) : box->push(std::move(news));
     };
     heard.on_closed = [box](const std::string&) { box->push(line_ended{}); };
     return heard;

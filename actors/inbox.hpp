@@ -30,12 +30,12 @@ public:
       arrivals_.push_back(meter_.came());
     return std::exchange(awaited_, false);
   }
-  /// For what can wait: with it no wake-up is due before `enough` items have gathered, and its wait
-  /// is not measured. True: as for push.
-  [[nodiscard]] bool leave(T item, std::size_t enough) {
+  /// For what can wait: no wake-up is due before there is enough of it, and its wait is not
+  /// measured. `enough` is asked of all items, which are not empty. True: as for push.
+  template <class Enough> [[nodiscard]] bool leave(T item, Enough enough) {
     const std::lock_guard lock{mutex_};
     items_.push_back(std::move(item));
-    return items_.size() >= enough && std::exchange(awaited_, false);
+    return enough(std::as_const(items_)) && std::exchange(awaited_, false);
   }
   /// Everything that has gathered, oldest first. The next push asks for a wake-up again. The
   /// memory of `spare`, which is empty, is filled next. The actor's thread only.

@@ -34,7 +34,7 @@ inline constexpr std::string_view link_protocol = "berth-link/1";
 /// Life: hello (once, first) -> accept() with the cluster's welcome -> messages -> closed.
 class host_link {
 public:
-  /// The cluster's `last_seen` of a connected host is no older than these two and a heartbeat.
+  /// The cluster's `last_seen` of a connected host is no older than these and two heartbeats.
   static constexpr model::duration passed_on_each = std::chrono::seconds{30};
   static constexpr model::duration read_each = std::chrono::seconds{15};
 

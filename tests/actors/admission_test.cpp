@@ -74,13 +74,14 @@ TEST(InboxTest, AsksForOneWakeUpPerHandover) {
 
 TEST(InboxTest, WhatCanWaitAsksForAWakeUpOnceEnoughHasGathered) {
   inbox<int> box;
-  EXPECT_FALSE(box.leave(1, 3));
+  const auto enough = [](const std::vector<int>& all) { return all.size() >= 3; };
+  EXPECT_FALSE(box.leave(1, enough));
   EXPECT_TRUE(box.push(2)) << "nobody was asked for yet";
-  EXPECT_FALSE(box.leave(3, 3)) << "it will be read by the wake-up that is on its way";
+  EXPECT_FALSE(box.leave(3, enough)) << "it will be read by the wake-up that is on its way";
   EXPECT_EQ(box.take(), (std::vector{1, 2, 3}));
-  EXPECT_FALSE(box.leave(4, 3));
-  EXPECT_FALSE(box.leave(5, 3));
-  EXPECT_TRUE(box.leave(6, 3));
+  EXPECT_FALSE(box.leave(4, enough));
+  EXPECT_FALSE(box.leave(5, enough));
+  EXPECT_TRUE(box.leave(6, enough));
   EXPECT_FALSE(box.push(7));
   EXPECT_EQ(box.take(), (std::vector{4, 5, 6, 7}));
 }

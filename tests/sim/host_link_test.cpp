@@ -21,10 +21,11 @@ public:
 /// A link that was welcomed. Nobody but the test reads the door.
 class HostLink : public ::testing::Test {
 protected:
-  HostLink() {
+  void connect() {
     actors::host_link_parts parts;
     parts.door = door_;
     parts.clock = time_.clock();
+    parts.link = link_;
     links_ = actors::make_link_door(time_.system(), std::move(parts));
     agent_ = links_->admit("gpu-1", line_);
     model::link_hello hello;
@@ -33,12 +34,12 @@ protected:
     say(std::move(hello));
     auto opened = door_->take();
     EXPECT_EQ(opened.size(), 1U);
-    opened.at(0).outlet->welcome({1, seconds{5}, seconds{15}});
+    opened.at(0).outlet->welcome({1, seconds{5}, link_.lease});
     time_.run_for(milliseconds{1});
     leader_ = 1;
   }
   ~HostLink() override {
-    if (!line_->closed)
+    if (agent_.on_closed && !line_->closed)
       agent_.on_closed("the test is over");
     time_.run_for(seconds{1});
   }
@@ -56,6 +57,7 @@ protected:
 
   kernel time_{{1, true}};
   std::shared_ptr<actors::cluster_door> door_ = std::make_shared<actors::cluster_door>();
+  control::host_link::config link_;
   std::shared_ptr<actors::link_door> links_;
   std::shared_ptr<deaf_line> line_ = std::make_shared<deaf_line>();
   actors::controller_listener agent_;
@@ -65,6 +67,7 @@ protected:
 };
 
 TEST_F(HostLink, HeartbeatsWakeItAfterSixteen) {
+  connect();
   (void)beat(); // the first frame after the welcome is of another leadership than the hello
   for (int i = 0; i < 15; ++i)
     EXPECT_EQ(beat(), 0U) << i;
@@ -72,14 +75,20 @@ TEST_F(HostLink, HeartbeatsWakeItAfterSixteen) {
 }
 
 TEST_F(HostLink, HeartbeatsWakeItAfterAWhile) {
+  link_.lease = seconds{60};
+  connect();
   (void)beat();
+  time_.run_for(seconds{20}); // the time for a hello, for which it had set its timer, is over
+  EXPECT_EQ(beat(), 0U);
   time_.run_for(control::host_link::read_each - seconds{1});
   EXPECT_EQ(beat(), 0U);
   time_.run_for(seconds{1});
   EXPECT_EQ(beat(), 1U);
+  EXPECT_EQ(beat(), 0U);
 }
 
 TEST_F(HostLink, TheLeaseRunsFromTheHeartbeatThatNobodyHasReadYet) {
+  connect();
   (void)beat();
   time_.run_for(seconds{10});
   EXPECT_EQ(beat(), 0U);
@@ -94,6 +103,7 @@ TEST_F(HostLink, TheLeaseRunsFromTheHeartbeatThatNobodyHasReadYet) {
 }
 
 TEST_F(HostLink, TheEndOfAConnectionComesAfterWhatWasLeftBefore) {
+  connect();
   (void)beat();
   time_.run_for(seconds{4});
   EXPECT_EQ(beat(), 0U);
@@ -106,6 +116,7 @@ TEST_F(HostLink, TheEndOfAConnectionComesAfterWhatWasLeftBefore) {
 }
 
 TEST_F(HostLink, WhatIsNoHeartbeatIsReadAtOnceWithWhatWasLeft) {
+  connect();
   (void)beat();
   EXPECT_EQ(beat(), 0U);
   say(model::observed_state{});
@@ -117,12 +128,14 @@ TEST_F(HostLink, WhatIsNoHeartbeatIsReadAtOnceWithWhatWasLeft) {
 }
 
 TEST_F(HostLink, AGapIsSeenAtOnce) {
+  connect();
   (void)beat();
   ++sequence_; // a frame is lost
   EXPECT_GE(beat(), 1U);
 }
 
 TEST_F(HostLink, ADayOfHeartbeatsThatTheClusterDoesNotReadHoldsNoPermit) {
+  connect();
   for (int i = 0; i < 24 * 60 * 12; ++i) {
     say(model::link_heartbeat{});
     time_.run_for(seconds{5} - milliseconds{1});

@@ -140,7 +140,8 @@ struct link_shell {
     with.parts->counters.frames_dropped.at(static_cast<std::size_t>(what.fault)).increment();
   }
   void act_on(const control::host_link::close& what) { end(what.why, what.expired); }
-  [[nodiscard]] door_item pack(control::input what, std::shared_ptr<link_outlet> words = nullptr) {
+  [[nodiscard]] door_item item_of(control::input what,
+                                  std::shared_ptr<link_outlet> words = nullptr) {
     door_item item{std::move(what), {}, std::move(words), {}};
     if (holding)
       item.admitted = *std::exchange(holding, std::nullopt);
@@ -193,15 +194,15 @@ void link_shell::on(frame_came& news) {
 void link_shell::act_on(control::host_link::opened& what) {
   known_to_cluster = true;
   with.parts->counters.accepted.increment();
-  with.parts->door->push(pack(control::link_opened{id, what.incarnation, std::move(what.info)},
-                              std::make_shared<outlet>(with.box)));
+  with.parts->door->push(item_of(control::link_opened{id, what.incarnation, std::move(what.info)},
+                                 std::make_shared<outlet>(with.box)));
 }
 
 void link_shell::act_on(control::host_link::said& what) {
   const bool can_wait = std::holds_alternative<model::link_heartbeat>(what.message);
   if (can_wait)
     holding.reset(); // one in `passed_on_each`, and it may wait there for long
-  auto item = pack(control::host_said{id, std::move(what.message), what.at});
+  auto item = item_of(control::host_said{id, std::move(what.message), what.at});
   can_wait ? with.parts->door->leave(std::move(item)) : with.parts->door->push(std::move(item));
 }
 
@@ -212,8 +213,8 @@ void link_shell::end(const model::failure& why, bool expired) {
   with.line.reset();
   if (known_to_cluster)
     with.parts->door->push(
-        pack(expired ? control::input{control::lease_expired{id, machine->last_heard()}}
-                     : control::input{control::link_closed{id, machine->last_heard()}}));
+        item_of(expired ? control::input{control::lease_expired{id, machine->last_heard()}}
+                        : control::input{control::link_closed{id, machine->last_heard()}}));
   self->quit();
 }
 
